@@ -1,0 +1,1 @@
+"""The onboarding toolkit: submission, bookkeeping, credentials and proof. Never imports pulumi."""

@@ -1,0 +1,5 @@
+"""``python -m onboarding`` is ``flexpay-onboard``."""
+
+from onboarding.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Addresses, ledger, submission and reconciliation: decisions only, no input or output."""

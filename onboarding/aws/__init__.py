@@ -1,0 +1,1 @@
+"""Narrow adapters that are handed their boto3 client."""

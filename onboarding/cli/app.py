@@ -1,0 +1,21 @@
+"""The tree of commands. Command modules import what is heavy only when they run."""
+
+import typer
+
+app = typer.Typer(
+    name="flexpay-onboard",
+    help=(
+        "Static egress and allow-list bookkeeping for Flex Pay: draft the list of addresses for the security "
+        "review, keep track of what was approved, store credentials, and prove that every approved address "
+        "gets a token and an order through."
+    ),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _flexpay_onboard() -> None:
+    """Exist, so that a single registered command still needs its name."""

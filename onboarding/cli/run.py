@@ -1,0 +1,64 @@
+"""Runs the command line and turns every outcome into one message and one exit code."""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+from typer._click.exceptions import NoArgsIsHelpError
+from typer.exceptions import Abort, TyperException
+
+from onboarding.cli import terminal
+from onboarding.cli.app import app
+from onboarding.errors import ToolkitError
+from onboarding.exit_codes import ExitCode
+
+REPORT_TO = "the issue tracker of flexpay-onboarding"
+
+
+def main() -> NoReturn:
+    """Entry point of ``flexpay-onboard`` and ``python -m onboarding``."""
+    sys.exit(run())
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; ``arguments`` default to the process's own. Returns the exit code."""
+    try:
+        outcome = app(args=arguments, standalone_mode=False, prog_name="flexpay-onboard")
+        sys.stdout.flush()
+    except TyperException as error:
+        _usage(error)
+        return ExitCode.USAGE
+    except ToolkitError as error:
+        terminal.problem(error.diagnostics())
+        return error.exit_code
+    except (KeyboardInterrupt, Abort):
+        terminal.problem("interrupted; nothing is half-written, and the same command can be run again")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # the reader of our output went away; what is still buffered must not raise at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.HOLDS
+    except Exception as error:  # noqa: BLE001 - the last resort: one message instead of a traceback
+        return _internal(error)
+    return int(outcome) if isinstance(outcome, int) else ExitCode.HOLDS
+
+
+def _usage(error: TyperException) -> None:
+    context = getattr(error, "ctx", None)
+    if context and isinstance(error, NoArgsIsHelpError):
+        terminal.say(context.get_help())
+        return
+    command = context.command_path if context else "flexpay-onboard"
+    terminal.problem(f"{error.format_message()}\n  next: see `{command} --help`")
+
+
+def _internal(error: Exception) -> int:
+    # frames only: the values of locals, and the text of a foreign exception, may hold a secret
+    frames = traceback.extract_tb(error.__traceback__)
+    where = "\n".join(f"    {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
+    terminal.problem(f"internal error: {type(error).__name__}\n{where}\n  next: report this to {REPORT_TO}")
+    logging.getLogger("onboarding").debug("internal error %s", type(error).__name__)
+    return ExitCode.INTERNAL

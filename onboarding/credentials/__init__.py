@@ -1,0 +1,1 @@
+"""Intake, staging, promotion and rollback of partner credentials."""

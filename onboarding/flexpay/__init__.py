@@ -1,0 +1,1 @@
+"""Client for the partner's APIs: tokens, orders and what their answers mean."""

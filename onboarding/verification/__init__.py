@@ -1,0 +1,1 @@
+"""Checks as data, the runner, and reports."""

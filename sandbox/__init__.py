@@ -1,0 +1,1 @@
+"""Stand-ins for the world outside, so that everything runs for real on one machine."""

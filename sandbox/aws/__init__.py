@@ -1,0 +1,1 @@
+"""moto made to behave, and pulumi-resource-aws over boto3."""

@@ -1,0 +1,1 @@
+"""Finds or builds the pulumi CLI, and hosts the language where a CLI was built without."""

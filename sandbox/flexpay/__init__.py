@@ -1,0 +1,1 @@
+"""The partner: TLS, tokens, orders, socket-level allow-list, reviewer desk."""

@@ -1,0 +1,1 @@
+"""The deployed routes as Linux network namespaces with real SNAT."""

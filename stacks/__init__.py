@@ -1,0 +1,1 @@
+"""The Pulumi program: static egress and an empty secrets store per environment."""

@@ -1,0 +1,84 @@
+"""Names and JSON shape of the stack outputs: the contract between the program and its readers.
+
+Standard library only, because both sides import it. A field that is removed or changes its
+meaning raises CONTRACT_VERSION; a field that is added does not, since readers ignore what they
+do not know.
+"""
+
+from typing import Literal, NotRequired, TypedDict
+
+CONTRACT_VERSION = 1
+
+TAG_ENVIRONMENT = "flexpay:environment"
+"""On every resource that can carry tags: which environment it belongs to."""
+TAG_SLOT = "flexpay:slot"
+"""On every address: the permanent slot it fills; an address is found again by these two tags."""
+
+
+def secret_name(environment: str, merchant: str) -> str:
+    """Return the fixed name of a merchant's secret, e.g. ``flexpay/production/acme-air``."""
+    return f"flexpay/{environment}/{merchant}"
+
+
+class PartnerOutput(TypedDict):
+    """Where the partner is reached."""
+
+    serverUrl: str
+    checkoutPrefix: str
+    orders: Literal["test", "real"]
+    caBundle: str | None
+    echo: list[str]
+
+
+class ContactsOutput(TypedDict):
+    """Who answers for the submission."""
+
+    legalEntity: str
+    owner: str
+    security: str
+
+
+class EgressAddressOutput(TypedDict):
+    """One address; ``role`` is active only while it carries traffic."""
+
+    slot: str
+    zone: str
+    address: str
+    allocationId: str | None
+    natGatewayId: str | None
+    role: Literal["active", "spare"]
+    owner: NotRequired[str]
+    purpose: NotRequired[str]
+
+
+class MerchantOutput(TypedDict):
+    """One merchant; its secret holds exactly ``{"client_id": …, "client_secret": …}``."""
+
+    secretName: str
+    secretArn: str
+    integrationId: str
+    legalEntity: str
+    testOrder: str
+
+
+class StackOutputs(TypedDict):
+    """Everything a stack exports."""
+
+    contractVersion: int
+    environment: str
+    region: str
+    accountId: str
+    partner: PartnerOutput
+    contacts: ContactsOutput
+    vpcId: str | None
+    egressAddresses: list[EgressAddressOutput]
+    egressByZone: dict[str, str | None]
+    """Zone ID → slot its private subnets leave through; null: they have no default route."""
+    privateSubnets: dict[str, str]
+    routeTables: dict[str, str]
+    merchants: dict[str, MerchantOutput]
+    kmsKeyArn: str | None
+    readerPolicyArn: str | None
+    verifierFunctions: dict[str, str]
+    controlFunction: str | None
+    proofBucket: str | None
