@@ -1,0 +1,59 @@
+"""What every tier shares: a clean environment, and a guard that keeps tests inside their tier."""
+
+import os
+import socket
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TESTS = Path(__file__).parent
+MEMORY_ONLY = ("unit", "program")
+FOREIGN = ("AWS_", "PULUMI_", "GITHUB_", "FLEXPAY_")
+FOREIGN_NAMES = {
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "NETRC",
+    "REQUESTS_CA_BUNDLE",
+    "SOURCE_DATE_EPOCH",
+}
+
+
+def cannot_run_here(reason: str) -> None:
+    """Skip a test that this machine cannot run; in CI, where everything must run, fail it."""
+    if os.environ.get("CI"):
+        pytest.fail(f"must run in CI, but: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Take away whatever the user's shell says about accounts, proxies, dates and pipelines."""
+    for name in list(os.environ):
+        if name.upper().startswith(FOREIGN) or name.upper() in FOREIGN_NAMES:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture(autouse=True)
+def inside_its_tier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let unit and program tests reach nothing, and all others only this machine."""
+    tier = request.path.relative_to(TESTS).parts[0]
+    connect = socket.socket.connect
+
+    def guarded(this: socket.socket, address: Any) -> None:
+        if this.family in (socket.AF_INET, socket.AF_INET6):
+            if tier in MEMORY_ONLY:
+                raise AssertionError(f"a {tier} test tried to connect to {address}")
+            if tier != "netlab" and address[0] != "localhost" and not ip_address(address[0]).is_loopback:
+                raise AssertionError(f"a test tried to leave this machine for {address}")
+        connect(this, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)

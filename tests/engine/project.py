@@ -1,0 +1,123 @@
+"""A copy of the project with a sandbox of its own, driven through the real pulumi CLI."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox.world import ACCOUNT, REGION, STACK, World
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TIMEOUT_SECONDS = 180
+
+
+class Project:
+    """One project folder; everything a test does to it stays in there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("Pulumi.yaml", "__main__.py"):
+            shutil.copy(REPOSITORY / name, folder / name)
+        for package in ("stacks", "onboarding"):
+            shutil.copytree(
+                REPOSITORY / package,
+                folder / package,
+                ignore=shutil.ignore_patterns("__pycache__", f"Pulumi.{STACK}.yaml"),
+            )
+        (folder / ".venv").symlink_to(REPOSITORY / ".venv")
+        self.world = World(folder)
+
+    def start(self) -> "Project":
+        """Start the stand-ins and create the stack."""
+        self.world.start()
+        return self
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment in which commands meet this project's sandbox."""
+        return self.world.environment(os.environ)
+
+    def run(
+        self,
+        *command: str,
+        given: str | None = None,
+        extra: Mapping[str, str] | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project folder, to its end, whatever that is."""
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment | dict(extra or {}),
+            input=given,
+            stdin=None if given is not None else subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def pulumi(
+        self, *arguments: str, extra: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run pulumi on the sandbox stack."""
+        return self.run("pulumi", *arguments, "--stack", STACK, "--non-interactive", extra=extra)
+
+    def up(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run ``pulumi up`` and insist that it succeeds."""
+        done = self.pulumi("up", "--yes", "--skip-preview", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def preview(self, *arguments: str) -> dict[str, Any]:
+        """Return what ``pulumi preview --json`` says, errors included."""
+        done = self.pulumi("preview", "--json", *arguments)
+        plan: dict[str, Any] = json.loads(done.stdout)
+        return plan
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the stack's outputs."""
+        done = self.pulumi("stack", "output", "--json")
+        assert done.returncode == 0, done.stderr
+        outputs: dict[str, Any] = json.loads(done.stdout)
+        return outputs
+
+    def toolkit(self, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run flexpay-onboard."""
+        return self.run("flexpay-onboard", *arguments, given=given)
+
+    def configure(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change the stack file; ``change`` gets the project's keys without their namespace."""
+        content = yaml.safe_load(self.world.stack_file.read_text(encoding="utf-8"))
+        prefix = "flexpay-egress:"
+        config = content["config"]
+        own = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
+        change(own)
+        others = {key: value for key, value in config.items() if not key.startswith(prefix)}
+        content["config"] = others | {f"{prefix}{key}": value for key, value in own.items()}
+        self.world.stack_file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client on this project's AWS stand-in."""
+        import boto3
+
+        return boto3.client(
+            service,  # type: ignore[call-overload]  # boto3's overloads want a literal
+            region_name=REGION,
+            endpoint_url=self.world.running()["aws"].ready["url"],
+            aws_access_key_id="sandbox",
+            aws_secret_access_key="sandbox",
+        )
+
+    def allocated(self) -> dict[str, str]:
+        """Return address → allocation ID of every address that AWS holds for the account."""
+        found = self.client("ec2").describe_addresses()["Addresses"]
+        return {item["PublicIp"]: item["AllocationId"] for item in found}
+
+
+__all__ = ["ACCOUNT", "REGION", "STACK", "Project"]

@@ -1,0 +1,15 @@
+import socket
+
+import pytest
+
+from tests.conftest import MEMORY_ONLY, TESTS
+
+
+def test_a_unit_test_cannot_reach_the_network() -> None:
+    with socket.socket() as attempt, pytest.raises(AssertionError, match="tried to connect"):
+        attempt.connect(("127.0.0.1", 9))
+
+
+def test_every_tier_is_a_folder() -> None:
+    assert {"unit", "program", "loopback", "engine", "netlab"} <= {path.name for path in TESTS.iterdir()}
+    assert all((TESTS / tier).is_dir() for tier in MEMORY_ONLY)
