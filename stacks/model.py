@@ -6,11 +6,12 @@ attributes are snake_case. Unknown keys are refused, because a misspelt key must
 silent default. Over 300 lines, because the settings are one tree and read best as one page.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -133,6 +134,13 @@ class NetworkSettings(Strict):
     def existing(self) -> bool:
         """Tell whether the network is somebody else's and must not be touched."""
         return self.vpc_id is not None
+
+    @property
+    def own_cidr(self) -> IPv4Network:
+        """The range of a VPC of our own; the settings were refused without it where one is made."""
+        if self.cidr is None:
+            raise LookupError("this network is not ours and has no range here")
+        return self.cidr
 
     @field_validator("cidr")
     @classmethod
@@ -415,6 +423,82 @@ def read_settings(raw: Mapping[str, Any], *, source: str) -> Settings:
     except ValidationError as error:
         lines = [f"{source}: {_place(item['loc'])}{_reason(item)}" for item in error.errors()]
         raise ValueError("\n".join(dict.fromkeys(lines))) from None
+
+
+PROJECT = "flexpay-egress"
+"""Name of the project in Pulumi.yaml, and so the namespace of every setting."""
+_PLAIN = frozenset({"environment", "protect"})
+
+
+class StackConfig(NamedTuple):
+    """One stack's settings, and the region and account that they are for."""
+
+    settings: Settings
+    region: str
+    account_id: str
+
+
+def read_config(project: Mapping[str, Any], stack_config: Mapping[str, Any], *, source: str) -> StackConfig:
+    """Merge the project's defaults with one stack's ``config`` map and validate both.
+
+    ``project`` is the parsed Pulumi.yaml (its ``config`` schema gives the defaults; an empty map
+    means that they are merged already), ``stack_config`` maps full keys
+    (``flexpay-egress:network``, ``aws:region``) to values, either parsed or as the text or JSON
+    in which the engine hands them on. ``source`` names the stack's file for messages. Raises
+    ValueError with one line per wrong key.
+    """
+    values: dict[str, Any] = {
+        name: entry["default"]
+        for name, entry in project.get("config", {}).items()
+        if isinstance(entry, Mapping) and "default" in entry
+    }
+    problems: list[str] = []
+    for key, value in stack_config.items():
+        name = key.removeprefix(f"{PROJECT}:")
+        if name == key:
+            continue
+        try:
+            values[name] = _parsed(name, value)
+        except ValueError as error:
+            problems.append(f"{source}: {key}: {error}")
+    region = stack_config.get("aws:region")
+    if not isinstance(region, str) or not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", region):
+        problems.append(f"{source}: aws:region: {_shown(region)}; required in every stack, e.g. us-east-1")
+    try:
+        accounts = _parsed("allowedAccountIds", stack_config.get("aws:allowedAccountIds"))
+    except ValueError:
+        accounts = stack_config["aws:allowedAccountIds"]
+    account = str(accounts[0]) if isinstance(accounts, list) and len(accounts) == 1 else ""
+    if not re.fullmatch(r"[0-9]{12}", account):
+        problems.append(
+            f"{source}: aws:allowedAccountIds: {_shown(accounts)}; required in every stack, exactly one "
+            'quoted account ID of twelve digits, e.g. ["123456789012"]: with credentials of another account '
+            "a refresh would empty the state"
+        )
+    try:
+        settings = read_settings(values, source=source)
+    except ValueError as error:
+        raise ValueError("\n".join([*problems, str(error)])) from None
+    if problems:
+        raise ValueError("\n".join(problems))
+    return StackConfig(settings, str(region), account)
+
+
+def _parsed(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping) and set(value) == {"secure"}:
+        raise ValueError(
+            "encrypted; settings are not secret and are read without the engine, so write it in plain"
+        )
+    if name in _PLAIN or not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError(f"{value!r} must be a map or a list, not text") from None
+
+
+def _shown(value: Any) -> str:
+    return "not set" if value is None else f"found {value!r}"
 
 
 def _place(loc: tuple[int | str, ...]) -> str:

@@ -1,0 +1,56 @@
+"""Runs the program against a cloud of mocks, as the engine would."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from tests.program.cloud import ACCOUNT, REGION, Cloud
+
+PROJECT = "flexpay-egress"
+STACK = "production"
+
+
+def stack_config(**changed: Any) -> dict[str, Any]:
+    """Return a valid config map as in a stack file; keyword arguments replace settings."""
+    settings: dict[str, Any] = {
+        "environment": "production",
+        "partner": {"serverUrl": "https://partner.example", "orders": "test"},
+        "contacts": {
+            "legalEntity": "Acme, Inc.",
+            "owner": "platform@acme.example",
+            "security": "sec@acme.example",
+        },
+        "merchants": [
+            {"name": "acme-air", "integrationId": "UP-12345678-1", "legalEntity": "Acme Air, Inc."}
+        ],
+        "network": {"cidr": "10.64.0.0/16", "zones": ["use1-az1", "use1-az4"]},
+        **changed,
+    }
+    own = {f"{PROJECT}:{key}": value for key, value in settings.items() if value is not None}
+    return {"aws:region": REGION, "aws:allowedAccountIds": [ACCOUNT], **own}
+
+
+def deploy(config: Mapping[str, Any], cloud: Cloud | None = None) -> tuple[dict[str, Any], Cloud]:
+    """Run the program once; return its resolved outputs and what was registered.
+
+    Values go in the way the engine hands them on: text as it is, everything else as JSON.
+    """
+    from stacks.environment import Environment
+    from stacks.settings import read_stack_settings
+
+    cloud = cloud or Cloud()
+    pulumi.runtime.set_mocks(cloud, project=PROJECT, stack=STACK)
+    pulumi.runtime.set_all_config(
+        {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+    )
+    outputs: dict[str, Any] = {}
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator] # the SDK ships it without types
+    def program() -> pulumi.Output[None]:
+        environment = Environment("environment", {"config": read_stack_settings()})
+        return pulumi.Output.from_input(dict(environment.outputs)).apply(outputs.update)
+
+    program()
+    return outputs, cloud
