@@ -1,10 +1,10 @@
-"""Loads the AWS SDK of the engine before pytest turns warnings into errors."""
+"""Loads the engine's AWS SDK before pytest turns warnings into errors."""
 
 import warnings
 
 with warnings.catch_warnings():
-    # pulumi_aws announces its own deprecations while it is imported, also those of resources nobody asked for
+    # pulumi_aws announces its own deprecations while a module is first used, also those nobody asked for
     warnings.simplefilter("ignore", DeprecationWarning)
     from pulumi_aws import cloudwatch, ec2, iam, kms, secretsmanager
 
-LOADED = (cloudwatch.MetricAlarm, ec2.Eip, iam.Role, kms.Key, secretsmanager.Secret)
+    LOADED = (cloudwatch.MetricAlarm, ec2.Eip, iam.Role, kms.Key, secretsmanager.Secret)
