@@ -1,0 +1,24 @@
+"""Rules of AWS that moto does not follow by itself, one small function each.
+
+A rule replaces one method of moto's and is given the original; its docstring says what AWS does.
+``install`` puts all of them in force for the whole process.
+"""
+
+from sandbox.aws.behaviour import addresses, dry_run, iam, kms, nat_gateways, quotas, secretsmanager, zones
+from sandbox.aws.behaviour.rules import Rule, install_rules
+
+RULES: tuple[Rule, ...] = (
+    *addresses.RULES,
+    *nat_gateways.RULES,
+    *zones.RULES,
+    *quotas.RULES,
+    *dry_run.RULES,
+    *secretsmanager.RULES,
+    *kms.RULES,
+    *iam.RULES,
+)
+
+
+def install(*, without: frozenset[str] = frozenset()) -> None:
+    """Put the rules in force; ``without`` names rules (``Rule.id``) that are left as moto has them."""
+    install_rules(RULES, without)

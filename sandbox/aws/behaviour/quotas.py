@@ -1,0 +1,5 @@
+"""To be filled."""
+
+from sandbox.aws.behaviour.rules import Rules
+
+RULES = Rules()
