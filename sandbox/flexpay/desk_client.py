@@ -1,0 +1,162 @@
+"""``python -m sandbox.flexpay desk``: what the partner's reviewer does, from the command line."""
+
+import argparse
+import json
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+EPILOG = """\
+Product goes to stdout as JSON, reasons go to stderr. Exit code 0: done; 1: the desk says no (its
+reasons on stderr); 2: wrong usage; 4: no desk answers.
+
+example:
+  python -m sandbox.flexpay desk --state DIR submit package.json
+  python -m sandbox.flexpay desk --state DIR approve SUB-0001-3fa85f --ticket FP-17
+  python -m sandbox.flexpay desk --state DIR issue --merchant acme-air | flexpay-onboard credentials put …"""
+
+
+class SaysNo(Exception):  # noqa: N818 - it is an answer
+    """The desk refused; ``reasons`` say why."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = tuple(reasons)
+
+
+def call(desk: str, method: str, path: str, value: Any = None, *, raw: bytes | None = None) -> Any:
+    """Ask the desk at ``desk`` (http URL). Raises SaysNo with its reasons, OSError when nobody answers."""
+    body = raw if raw is not None else json.dumps(value).encode() if value is not None else None
+    request = urllib.request.Request(f"{desk}{path}", data=body, method=method)  # noqa: S310 - a desk URL
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=30) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            said = json.load(error)
+        raise SaysNo(said.get("reasons", [str(said)])) from None
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one desk command; returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        desk = options.desk or _from_state(options.state, parser)
+        answer = _run(desk, options)
+    except SaysNo as no:
+        for reason in no.reasons:
+            print(f"- {reason}", file=sys.stderr)
+        return 1
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 4 if isinstance(error, urllib.error.URLError) else 2
+    print(json.dumps(answer, indent=None if options.command == "issue" else 2))
+    return 0
+
+
+def _run(desk: str, options: argparse.Namespace) -> Any:
+    if options.command == "switch":
+        return _switch(desk, options)
+    if options.command == "submit":
+        raw = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
+        return call(desk, "POST", "/submissions", raw=raw)
+    method, path, body = _request(options)
+    return call(desk, method, path, body)
+
+
+def _request(options: argparse.Namespace) -> tuple[str, str, dict[str, Any] | None]:
+    wanted: dict[str, Any]
+    match options.command:
+        case "approve":
+            path = f"/submissions/{options.submission}/approve"
+            wanted = {"ticket": options.ticket, "addresses": options.address, "merchants": options.merchant}
+        case "reject":
+            path = f"/submissions/{options.submission}/reject"
+            wanted = {"ticket": options.ticket, "reason": options.reason}
+        case "register":
+            path = "/merchants"
+            wanted = {
+                "name": options.name,
+                "integrationId": options.integration_id,
+                "legalEntity": options.legal_entity,
+            }
+        case "issue":
+            path, wanted = f"/merchants/{options.merchant}/credentials", {}
+        case "revoke":
+            return "DELETE", f"/credentials/{options.client_id}", None
+        case listing:
+            return "GET", f"/{listing}", None
+    return "POST", path, {name: value for name, value in wanted.items() if value is not None}
+
+
+def _switch(desk: str, options: argparse.Namespace) -> Any:
+    if options.sound:
+        return call(desk, "DELETE", "/switches")
+    if options.fault:
+        return call(desk, "POST", "/switches", json.loads(options.fault))
+    if options.setting:
+        pairs = [text.partition("=") for text in options.setting]
+        return call(desk, "PATCH", "/switches", {name: _value(value) for name, _, value in pairs})
+    return call(desk, "GET", "/switches")
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _from_state(folder: Path | None, parser: argparse.ArgumentParser) -> str:
+    if folder is None:
+        parser.error("say which desk: --state DIR or --desk URL")
+    state = folder / "state.json"
+    if not state.exists():
+        raise ValueError(f"{state} does not exist; start the stand-in with --state {folder} first")
+    return f"http://127.0.0.1:{json.loads(state.read_text())['ports']['desk']}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox.flexpay desk",
+        description="The partner's reviewer desk: submissions, decisions, credentials, switches.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--state", type=Path, metavar="DIR", help="the state folder of a running stand-in")
+    parser.add_argument("--desk", metavar="URL", help="or the address of its desk")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    submit = commands.add_parser("submit", help="hand in a submission package")
+    submit.add_argument("file", help="submission.json, - for stdin")
+    for name in ("approve", "reject"):
+        decide = commands.add_parser(name, help=f"{name} a submission")
+        decide.add_argument("submission", help="its id, as submit printed it")
+        decide.add_argument("--ticket", required=True, help="the partner's ticket")
+        if name == "approve":
+            decide.add_argument("--address", action="append", help="only this address; repeatable")
+            decide.add_argument("--merchant", action="append", help="only for this merchant; repeatable")
+        else:
+            decide.add_argument("--reason", required=True)
+    register = commands.add_parser("register", help="make a merchant known: the contract that comes first")
+    for name in ("--name", "--integration-id", "--legal-entity"):
+        register.add_argument(name, required=True)
+    issue = commands.add_parser("issue", help="issue credentials; prints the secret this once")
+    issue.add_argument("--merchant", required=True)
+    revoke = commands.add_parser("revoke", help="revoke credentials and their tokens")
+    revoke.add_argument("client_id")
+    switch = commands.add_parser("switch", help="show or set switches")
+    switch.add_argument("setting", nargs="*", help="NAME=VALUE, e.g. refusal=reset enforce=false")
+    switch.add_argument("--fault", metavar="JSON", help='e.g. \'{"endpoint": "token", "status": 503}\'')
+    switch.add_argument("--sound", action="store_true", help="take all faults away")
+    for name, text in (
+        ("submissions", "list what was handed in"),
+        ("state", "all the partner knows"),
+        ("calls", "the record of calls"),
+    ):
+        commands.add_parser(name, help=text)
+    return parser
