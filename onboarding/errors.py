@@ -5,6 +5,7 @@ ToolkitError
 ├── Finding       the system answered, and the answer is wrong                                exit 1
 ├── Waiting       nothing is wrong on our side; somebody else has to act first                exit 3
 └── CannotTell    no usable answer; nothing may be concluded                                  exit 4
+    └── Denied    the caller may not ask; whoever can do without the answer catches it
 
 Adapters translate foreign exceptions into these once, with ``from``. Bugs are not caught: a
 traceback is right for them, and the command line turns it into exit 70.
@@ -55,3 +56,7 @@ class CannotTell(ToolkitError):  # noqa: N818 - the name of the verdict, used th
     """No usable answer from AWS, the partner or the network."""
 
     exit_code = ExitCode.CANNOT_TELL
+
+
+class Denied(CannotTell):
+    """The caller is not allowed to ask."""

@@ -4,8 +4,14 @@ Standard library only: the function bundle carries this module.
 """
 
 import base64
-from collections.abc import Iterable
+import hmac
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 from urllib.parse import quote, quote_plus
+
+Answer = TypeVar("Answer")
 
 MASK = "[redacted]"
 SHORTEST_REDACTABLE = 8
@@ -28,7 +34,9 @@ class Hidden:
         return f"Hidden({MASK!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Hidden) and other._value == self._value
+        return isinstance(other, Hidden) and hmac.compare_digest(
+            other._value.encode(errors="surrogatepass"), self._value.encode(errors="surrogatepass")
+        )
 
     def __hash__(self) -> int:
         return hash(self._value)
@@ -37,13 +45,56 @@ class Hidden:
         raise TypeError("a hidden value is not serialised")
 
 
+def guarded(call: Callable[[], Answer]) -> Answer:
+    """Run a call that handles a secret; what it raises carries no frames of the inside.
+
+    Debuggers, error trackers and verbose tracebacks print the locals of every frame, and those of
+    a library that was handed a secret hold it in the clear.
+    """
+    try:
+        return call()
+    except BaseException as error:
+        _forget_frames(error)
+        raise
+
+
+def _forget_frames(error: BaseException) -> None:
+    pending, seen = [error], set[int]()
+    while pending:
+        link = pending.pop()
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        link.__traceback__ = None
+        pending += [other for other in (link.__cause__, link.__context__) if other is not None]
+
+
 def encodings(secret: str) -> frozenset[str]:
-    """Return the forms in which a secret may turn up in text: raw, base64, base64url, percent-encoded."""
-    raw = secret.encode()
-    forms = {secret, quote(secret, safe=""), quote_plus(secret)}
-    for encoded in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()):
-        forms |= {encoded, encoded.rstrip("=")}
+    """Return the forms in which a secret may turn up in text.
+
+    Raw; as a JSON or Python string; percent-encoded in either case and for either kind of space;
+    base64 and base64url, padded or not, also in the middle of something longer, where the first
+    and last characters depend on the neighbours and are left out.
+    """
+    raw = secret.encode(errors="surrogatepass")
+    quoted = (json.dumps(secret), json.dumps(secret, ensure_ascii=False), repr(secret))
+    forms = {secret, *(form[1:-1] for form in quoted)}
+    for percent in (quote(raw, safe=""), quote(raw, safe="/"), quote_plus(raw)):
+        forms |= {percent, re.sub("%..", lambda code: code[0].lower(), percent)}
+    for alignment in range(3):
+        encoded = base64.b64encode(b"\0" * alignment + raw).decode()
+        if alignment == 0:
+            whole = {encoded, encoded.rstrip("=")}
+            forms |= whole | {_url_safe(form) for form in whole}
+        # a character of base64 holds six bits: those shared with a neighbouring byte are unknown
+        first = (alignment * 8 + 5) // 6
+        last = (alignment + len(raw)) * 8 // 6
+        forms |= {_url_safe(encoded[first:last]), encoded[first:last]}
     return frozenset(form for form in forms if len(form) >= SHORTEST_REDACTABLE)
+
+
+def _url_safe(encoded: str) -> str:
+    return encoded.replace("+", "-").replace("/", "_")
 
 
 class Redactor:
@@ -54,12 +105,14 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[Hidden] = ()) -> None:
         self._forms: set[str] = set()
+        self._longest_first: tuple[str, ...] = ()
         for secret in secrets:
             self.register(secret)
 
     def register(self, secret: Hidden) -> None:
         """Learn one secret; values shorter than SHORTEST_REDACTABLE are not masked."""
         self._forms |= encodings(secret.reveal())
+        self._longest_first = tuple(sorted(self._forms, key=len, reverse=True))
 
     def register_pair(self, client_id: str, client_secret: Hidden) -> None:
         """Learn client credentials, also in the joined form that a Basic header carries."""
@@ -68,10 +121,10 @@ class Redactor:
 
     def leaks(self, text: str) -> bool:
         """Tell whether any registered secret stands in the text."""
-        return any(form in text for form in self._forms)
+        return any(form in text for form in self._longest_first)
 
     def mask(self, text: str) -> str:
         """Return the text with every registered secret masked, longest form first."""
-        for form in sorted(self._forms, key=len, reverse=True):
+        for form in self._longest_first:
             text = text.replace(form, MASK)
         return text

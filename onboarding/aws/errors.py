@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, ProfileNotFound
 
-from onboarding.errors import CannotTell, InputError
+from onboarding.errors import CannotTell, Denied, InputError
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "AuthFailure"})
 THROTTLED = frozenset(
@@ -26,7 +26,7 @@ def asking_aws(what: str, *, permission: str) -> Iterator[None]:
     """Run one question to AWS.
 
     ``what`` names the subject for messages (``secret flexpay/production/acme-air``),
-    ``permission`` the IAM action it needs. Raises CannotTell for denials, throttling and
+    ``permission`` the IAM action it needs. Raises Denied for denials, CannotTell for throttling and
     failures on the way, InputError where this machine has no credentials at all. Codes that mean
     something to the caller are to be caught inside the block.
     """
@@ -45,7 +45,7 @@ def asking_aws(what: str, *, permission: str) -> Iterator[None]:
 def _translated(error: ClientError, what: str, permission: str) -> CannotTell:
     code = code_of(error)
     if code in DENIED:
-        return CannotTell(
+        return Denied(
             f"{what}: access denied ({code})",
             hint=f"the caller needs {permission}; see docs/permissions.md",
         )

@@ -2,6 +2,8 @@
 
 import typer
 
+from onboarding.cli import credentials
+
 app = typer.Typer(
     name="flexpay-onboard",
     help=(
@@ -19,3 +21,6 @@ app = typer.Typer(
 @app.callback()
 def _flexpay_onboard() -> None:
     """Exist, so that a single registered command still needs its name."""
+
+
+app.add_typer(credentials.app, name="credentials")
