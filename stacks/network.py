@@ -10,8 +10,9 @@ from pulumi_aws import cloudwatch, ec2, iam
 
 from stacks import policies
 from stacks.labels import Labels
-from stacks.model import Endpoint, IamSettings, subnets_of
 from stacks.protection import Kind, options
+from stacks.schema import Endpoint, IamSettings
+from stacks.values import subnets_of
 
 FLOW_LOG_RETENTION_DAYS = 90
 ANYWHERE = "0.0.0.0/0"

@@ -10,8 +10,8 @@ from pulumi_aws import iam, kms, secretsmanager
 from stacks import policies
 from stacks.contract import secret_name
 from stacks.labels import Labels
-from stacks.model import IamSettings, MerchantSettings, SecretsSettings
 from stacks.protection import Kind, options
+from stacks.schema import IamSettings, MerchantSettings, SecretsSettings
 
 
 class SecretsStoreArgs(TypedDict):
