@@ -7,8 +7,11 @@ import signal
 import sys
 from pathlib import Path
 
+from werkzeug.serving import BaseWSGIServer
+
 from sandbox.aws import server
 from sandbox.aws.front import FrontDoor
+from sandbox.aws.state import StateError, StateFile
 
 
 def main() -> int:
@@ -26,17 +29,33 @@ def main() -> int:
     )
     parser.add_argument("--verbose", action="store_true", help="requests and moto's tracebacks on stderr")
     chosen = parser.parse_args()
-    front = FrontDoor(verbose=chosen.verbose)
     try:
-        listening = server.make(chosen.port, front, verbose=chosen.verbose)
-    except OSError as error:
-        print(f"error: port {chosen.port} cannot be used: {error}", file=sys.stderr)
+        listening = start(chosen.port, chosen.state, verbose=chosen.verbose)
+    except StateError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"error: port {chosen.port} cannot be used: {os.strerror(error.errno or 0)}", file=sys.stderr)
+        return 2
+    # every answered call is on disk already: there is nothing to tidy up
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: os._exit(0))
-    print(json.dumps({"url": f"http://{server.HOST}:{listening.server_port}"}), flush=True)
+    print(json.dumps({"url": f"http://{server.HOST}:{listening.port}"}), flush=True)
     listening.serve_forever()
     return 0
+
+
+def start(port: int, state: Path | None, *, verbose: bool) -> BaseWSGIServer:
+    """Return a listening server over the world of a state file, or over an empty one.
+
+    Raises StateError, and OSError when the port is taken.
+    """
+    server.prepare()
+    kept = StateFile(state) if state else None
+    if kept:
+        kept.restore()
+    front = FrontDoor(kept.save if kept else lambda: None, verbose=verbose)
+    return server.make(port, front, verbose=verbose)
 
 
 if __name__ == "__main__":

@@ -35,11 +35,11 @@ class ConnectionDropped(ConnectionError):  # noqa: N818 - an order carried out, 
 class FrontDoor:
     """WSGI application of the stand-in.
 
-    ``changed`` is called, inside the lock, with every call that may have changed moto's state, before
+    ``changed`` is called, inside the lock, after every call that may have changed moto's state and before
     its answer goes out. ``verbose`` shows tracebacks of moto on stderr.
     """
 
-    def __init__(self, changed: Callable[[Call], None] = lambda call: None, *, verbose: bool = False) -> None:
+    def __init__(self, changed: Callable[[], None] = lambda: None, *, verbose: bool = False) -> None:
         self.record = Record()
         self.faults = Faults()
         self.lock = threading.RLock()
@@ -117,7 +117,7 @@ class FrontDoor:
             except Exception as error:  # noqa: BLE001 - moto's own failures become AWS answers
                 return self._moto_failed(call, error)
             if call.changes:
-                self._changed(call)
+                self._changed()
         return Answer(kept[0], kept[1], content)
 
     def _moto_failed(self, call: Call, error: Exception) -> Answer:
@@ -134,6 +134,7 @@ class FrontDoor:
         CONDITIONS.reset()
         self.faults.clear()
         self.record.clear()
+        self._changed()
 
     def _remember(
         self, number: int, arrived: float, call: Call, answer: Answer | None, hit: tuple[int, Fault] | None

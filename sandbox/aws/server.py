@@ -1,6 +1,7 @@
 """The AWS stand-in as a server on loopback, for a process of its own or inside a test."""
 
 import os
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from sandbox.aws.front import FrontDoor
 from sandbox.aws.record import Record
 
 HOST = "127.0.0.1"
+BACKLOG = 128
 POLL_SECONDS = 0.02
 """How soon a server in a thread notices that it shall stop."""
 
@@ -38,6 +40,14 @@ def reset() -> None:
     CONDITIONS.reset()
 
 
+def prepare() -> None:
+    """Put AWS's rules in force in this process; to be called before moto's backends are used."""
+    os.environ.pop("MOTO_ACCOUNT_ID", None)  # it would override the caller's account
+    # thousands of images that nobody here launches: most of the memory, and of the time to begin
+    os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+    behaviour.install()
+
+
 def make(port: int, front: FrontDoor, *, verbose: bool = False) -> BaseWSGIServer:
     """Return a server that listens already; ``port`` 0 is a free one. Raises OSError when taken."""
 
@@ -46,9 +56,10 @@ def make(port: int, front: FrontDoor, *, verbose: bool = False) -> BaseWSGIServe
             if verbose:
                 print(message % args, file=sys.stderr)
 
-    behaviour.install()
-    os.environ.pop("MOTO_ACCOUNT_ID", None)  # it would override the caller's account
-    return make_server(HOST, port, front, threaded=True, request_handler=Handler)
+    prepare()
+    with socket.create_server((HOST, port), backlog=BACKLOG) as listening:  # its errors can be caught
+        port = listening.getsockname()[1]
+        return make_server(HOST, port, front, threaded=True, request_handler=Handler, fd=listening.fileno())
 
 
 @contextmanager
@@ -57,13 +68,14 @@ def running(*, port: int = 0, verbose: bool = False) -> Iterator[Running]:
     if not _alone.acquire(blocking=False):
         raise RuntimeError("a stand-in is running in this process already, and moto's world is process-wide")
     try:
+        prepare()
         reset()
         front = FrontDoor(verbose=verbose)
         server = make(port, front, verbose=verbose)
         thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), name="aws-stand-in")
         thread.start()
         try:
-            yield Running(f"http://{HOST}:{server.server_port}", front.record, front.faults)
+            yield Running(f"http://{HOST}:{server.port}", front.record, front.faults)
         finally:
             server.shutdown()
             thread.join()
