@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from sandbox.flexpay import desk_client
@@ -39,23 +40,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             names=options.name,
             port=options.port,
         )
-        for name, integration_id, legal_entity in options.merchant:
-            partner.register(name, integration_id, legal_entity)
-        partner.gate.latency_seconds = options.latency
-        if options.verbose:
-            partner.calls.watch(lambda call: print(one_line(call), file=sys.stderr, flush=True))
-        partner.start()
+        with closing(partner):
+            _prepare(partner, options)
+            partner.start()
+            for name in partner.moved_ports:
+                print(f"note: the port of {name} was taken; it moved to a free one", file=sys.stderr)
+            print(json.dumps(partner.addresses()), flush=True)
+            until_told()
     except (PortTaken, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    try:
-        for name in partner.moved_ports:
-            print(f"note: the port of {name} was taken; it moved to a free one", file=sys.stderr)
-        print(json.dumps(partner.addresses()), flush=True)
-        until_told()
-    finally:
-        partner.stop()
     return 0
+
+
+def _prepare(partner: Partner, options: argparse.Namespace) -> None:
+    for name, integration_id, legal_entity in options.merchant:
+        partner.register(name, integration_id, legal_entity)
+    partner.gate.change({"latencySeconds": options.latency})
+    if options.verbose:
+        partner.calls.watch(lambda call: print(one_line(call), file=sys.stderr, flush=True))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from sandbox.flexpay.files import private_folder, write_private
+from sandbox.flexpay.files import lock, private_folder, write_private
 
 STATE_VERSION = 1
 
@@ -83,17 +83,23 @@ class Book:
         self.orders: dict[str, dict[str, Any]] = {}
         """Order id → {"merchant", "createdAt", "order"}."""
         self.ports: dict[str, int] = {}
+        self.clock_offset = 0.0
+        """Kept, because approvals are dated by the moved clock."""
         self._folder = private_folder(folder) if folder else None
         self._journal: int | None = None
+        self._claim = lock(self._folder) if self._folder else None
         if self._folder:
             self._load(self._folder)
 
     def close(self) -> None:
-        """Let go of the journal."""
+        """Let go of the folder."""
         with self.lock:
             if self._journal is not None:
                 os.close(self._journal)
                 self._journal = None
+            if self._claim is not None:
+                os.close(self._claim)
+                self._claim = None
 
     def register(self, merchant: Merchant) -> None:
         """Add or replace a merchant; an integration ID belongs to one merchant only (ValueError)."""
@@ -176,6 +182,7 @@ class Book:
             state = {
                 "stateVersion": STATE_VERSION,
                 "ports": self.ports,
+                "clockOffset": self.clock_offset,
                 "merchants": [asdict(merchant) for merchant in self.merchants.values()],
                 "clients": [asdict(client) for client in self.clients.values()],
                 "allowList": [asdict(one) for holders in self.allowed.values() for one in holders.values()],
@@ -200,9 +207,10 @@ class Book:
 
     def _read(self, state: Mapping[str, Any]) -> None:
         self.ports = dict(state["ports"])
+        self.clock_offset = state["clockOffset"]
         for raw in state["merchants"]:
-            limits = Limits(**_tuples(raw["limits"]))
-            merchant = Merchant(**{**_tuples(raw), "limits": limits})
+            limits = Limits(**tuples(raw["limits"]))
+            merchant = Merchant(**{**tuples(raw), "limits": limits})
             self.merchants[merchant.name] = merchant
         self.clients = {raw["client_id"]: Client(**raw) for raw in state["clients"]}
         for raw in state["allowList"]:
@@ -225,5 +233,6 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _tuples(raw: Mapping[str, Any]) -> dict[str, Any]:
+def tuples(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JSON object with its arrays as tuples."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}

@@ -12,8 +12,8 @@ class Clock:
     real time all the same (see the ``dateSkew`` switch), since a moved clock is no clock skew.
     """
 
-    def __init__(self) -> None:
-        self._offset = 0.0
+    def __init__(self, offset: float = 0.0) -> None:
+        self._offset = offset
         self._lock = Lock()
 
     def now(self) -> float:
@@ -23,6 +23,11 @@ class Clock:
     def today(self) -> datetime:
         """Now as an aware UTC datetime."""
         return datetime.fromtimestamp(self.now(), UTC)
+
+    @property
+    def offset(self) -> float:
+        """Seconds by which it was moved."""
+        return self._offset
 
     def advance(self, seconds: float) -> None:
         """Move forward (or, negative, back)."""

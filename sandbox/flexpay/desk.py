@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sandbox.flexpay.book import Limits
+from sandbox.flexpay.book import Limits, tuples
 from sandbox.flexpay.messages import Answer, Refused, Request, as_json
 from sandbox.flexpay.review import NotAccepted, NotYet
 from sandbox.flexpay.submission import parse
@@ -128,7 +128,7 @@ class Desk:
 
     def _register(self, request: Request, parts: list[str]) -> Answer:
         raw = _object(request, {"name", "integrationId", "legalEntity"}, {"verticals", "limits"})
-        limits = Limits(**raw.get("limits", {}))
+        limits = Limits(**tuples(raw.get("limits", {})))
         self._partner.register(
             _text(raw, "name"),
             _text(raw, "integrationId"),
@@ -201,7 +201,7 @@ class Desk:
 
     def _clock(self, request: Request, parts: list[str]) -> Answer:
         raw = _object(request, {"advanceSeconds"}, set())
-        self._partner.clock.advance(float(raw["advanceSeconds"]))
+        self._partner.advance(float(raw["advanceSeconds"]))
         return as_json(200, {"now": self._partner.clock.today().isoformat(timespec="seconds")})
 
     def _forget(self, request: Request, parts: list[str]) -> Answer:

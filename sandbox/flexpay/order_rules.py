@@ -40,12 +40,15 @@ def _text_or_null(value: Any) -> str | None:
 
 
 def _url(value: Any) -> str | None:
-    parts = urlsplit(value) if isinstance(value, str) else None
-    return None if parts and parts.scheme in ("https", "http") and parts.netloc else "must be an absolute URL"
+    try:
+        parts = urlsplit(value if isinstance(value, str) else "")
+    except ValueError:
+        parts = urlsplit("")
+    return None if parts.scheme in ("https", "http") and parts.netloc else "must be an absolute URL"
 
 
 def _money(value: Any) -> str | None:
-    if isinstance(value, str) and re.fullmatch(r"\d{1,9}(\.\d{1,2})?", value):
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,2})?", value):
         return None
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 10**9:
         exact = Decimal(str(value))
@@ -55,7 +58,7 @@ def _money(value: Any) -> str | None:
 
 
 def _date(value: Any) -> str | None:
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         try:
             date.fromisoformat(value)
         except ValueError:
@@ -142,7 +145,7 @@ OFFERED = Shape(
         "confirmationId": _text_or_null,
         "externalId": _text,
         "orderCategory": _text,
-        "supplierCode": _pattern(r"SC-\d{4,12}-\d{1,4}", "a supplier code such as SC-12345678-9"),
+        "supplierCode": _pattern(r"SC-[0-9]{4,12}-[0-9]{1,4}", "a supplier code such as SC-12345678-9"),
     },
 )
 CREATED = Shape(
@@ -206,7 +209,7 @@ def ineligible(order: Mapping[str, Any], merchant: Merchant, today: date) -> lis
         codes.add("MAX_PRICE")
     contact = order.get("billingContact") or {}
     phone = contact.get("phone")
-    if contact.get("country") not in (None, "US", "CA") or (phone and not re.fullmatch(r"\d{10}", phone)):
+    if contact.get("country") not in (None, "US", "CA") or (phone and not re.fullmatch(r"[0-9]{10}", phone)):
         codes.add("INVALID_BILLING_CONTACT")
     if not codes and not limits.offers:
         codes.add("NO_OFFERS")

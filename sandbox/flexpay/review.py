@@ -33,11 +33,18 @@ class Reviewer:
         self._hosts = frozenset(hosts)
 
     def receive(self, raw: Any) -> str:
-        """Take in a submission (parsed JSON); returns its id. Raises NotAccepted with all reasons."""
+        """Take in a submission (parsed JSON); returns its id.
+
+        An older one of the same merchants that nobody has decided yet is superseded by it. Raises
+        NotAccepted with all reasons.
+        """
         with self._book.lock:
             package, reasons = examine(raw, self._known())
             if package is None or reasons:
                 raise NotAccepted(reasons)
+            for older in self._book.submissions.values():
+                if older["status"] == "waiting" and set(older["merchants"]) & set(package.merchants):
+                    older["status"] = "superseded"
             number = len(self._book.submissions) + 1
             submission_id = f"SUB-{number:04d}-{uuid.uuid4().hex[:6]}"
             self._book.submissions[submission_id] = {

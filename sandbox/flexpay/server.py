@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from sandbox.flexpay.switches import ECHOES, Fault, Switches
 from sandbox.flexpay.tokens import Tokens
 
 ENVIRONMENT = "sandbox"
-PORTS = ("partner", *ECHOES, "desk")
+ANYWHERE = ("127.0.0.1", "0.0.0.0")  # noqa: S104 - compared with, not bound to
+"""Listening addresses under which the partner is called localhost."""
 
 
 class PortTaken(Exception):  # noqa: N818 - it says what happened
@@ -54,20 +56,20 @@ class Partner:
     ) -> None:
         self.environment = environment
         self.prefix = prefix
-        self.clock = Clock()
+        self.book = Book(state)
+        self.clock = Clock(self.book.clock_offset)
         self.gate = Gate()
         self.switches = Switches()
         self.calls = Calls()
-        self.book = Book(state)
         self.tokens = Tokens(self.clock)
-        hosts = (*NAMES, bind, *names)
-        self.reviewer = Reviewer(self.book, self.clock, self.gate, environment, hosts)
+        own = (*names, *(() if bind in ANYWHERE else (bind,)))
+        self.reviewer = Reviewer(self.book, self.clock, self.gate, environment, (*NAMES, *own))
         self.moved_ports: list[str] = []
         """Ports kept in the state that were taken at this start, so that others were chosen."""
         self._temporary = Path(tempfile.mkdtemp(prefix="flexpay-ca-")) if state is None else None
-        self._certificates = Certificates((self._temporary or state or Path()) / "tls", names)
+        self._certificates = Certificates((self._temporary or state or Path()) / "tls", own)
         self._bind = bind
-        self._host = "localhost" if bind.startswith("127.") else bind
+        self._host = "localhost" if bind in ANYWHERE else bind
         self._port = port
         api = Api(self.book, self.clock, self.gate, self.tokens, prefix)
         timing = {"idle_seconds": idle_seconds, "request_seconds": request_seconds}
@@ -117,7 +119,7 @@ class Partner:
         for listener in self._listeners.values():
             listener.start()
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End every connection and thread."""
         for listener in self._listeners.values():
             listener.stop()
@@ -153,10 +155,14 @@ class Partner:
         self.book.register(merchant)
 
     def allow(self, merchant: str, *addresses: str, ticket: str = "BY-HAND") -> None:
-        """Put addresses on a merchant's allow-list without a submission; KeyError for an unknown merchant."""
+        """Put addresses on a merchant's allow-list without a submission.
+
+        KeyError for an unknown merchant, ValueError for what is no IPv4 address.
+        """
         now = self.clock.now()
         name = self.book.merchants[merchant].name
         in_force = now + self.gate.propagation_seconds
+        addresses = tuple(str(IPv4Address(address)) for address in addresses)
         self.book.allow(Approval(name, address, ticket, now, in_force) for address in addresses)
 
     def disallow(self, merchant: str, *addresses: str) -> None:
@@ -171,6 +177,12 @@ class Partner:
         """End credentials and their tokens; KeyError when unknown."""
         self.book.revoke(client_id, self.clock.now())
         self.tokens.revoke(client_id)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock: tokens run out, approvals come into force."""
+        self.clock.advance(seconds)
+        self.book.clock_offset = self.clock.offset
+        self.book.save()
 
     def fault(self, *faults: Fault) -> list[str]:
         """Set faults; returns their ids."""
@@ -220,4 +232,4 @@ def running(
         partner.start()
         yield partner
     finally:
-        partner.stop()
+        partner.close()

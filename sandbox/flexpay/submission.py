@@ -148,7 +148,7 @@ def examine(raw: Any, known: Known) -> tuple[Package | None, list[str]]:
     revision = _identity(raw, known, reasons)
     names = _merchants(raw, known, reasons)
     contacts = reasons.object(raw, "contacts")
-    for who in ("legalEntity", "owner", "security"):
+    for who in ("legalEntity", "owner", "security") if contacts else ():
         reasons.text(contacts, who, "contacts")
     _destination(raw, known, reasons)
     _origin(raw, known, reasons)
@@ -224,19 +224,26 @@ def _destination(raw: Mapping[str, Any], known: Known, reasons: Reasons) -> None
     if not destination:
         return
     url = destination.get("serverUrl")
-    parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
-    if parts.scheme != "https" or not parts.hostname:
+    host, port = _https(url)
+    if host is None:
         reasons.add("destination.serverUrl", f"{url!r} is not an https URL")
         return
-    if parts.hostname not in known.hosts:
+    if host not in known.hosts:
         ours = ", ".join(sorted(known.hosts))
-        reasons.add(
-            "destination.serverUrl", f"{parts.hostname} is not where this environment is reached: {ours}"
-        )
-    if parts.hostname not in reasons.array(destination, "hosts", "destination", filled=True):
-        reasons.add("destination.hosts", f"does not name {parts.hostname}, the host of serverUrl")
-    if (parts.port or 443) not in reasons.array(destination, "ports", "destination", filled=True):
-        reasons.add("destination.ports", f"does not name {parts.port or 443}, the port of serverUrl")
+        reasons.add("destination.serverUrl", f"{host} is not where this environment is reached: {ours}")
+    if host not in reasons.array(destination, "hosts", "destination", filled=True):
+        reasons.add("destination.hosts", f"does not name {host}, the host of serverUrl")
+    if port not in reasons.array(destination, "ports", "destination", filled=True):
+        reasons.add("destination.ports", f"does not name {port}, the port of serverUrl")
+
+
+def _https(url: Any) -> tuple[str | None, int]:
+    """Return host and port of an https URL, None as the host when it is none."""
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+        return (parts.hostname if parts.scheme == "https" else None), parts.port or 443
+    except ValueError:
+        return None, 443
 
 
 def _origin(raw: Mapping[str, Any], known: Known, reasons: Reasons) -> None:
@@ -375,7 +382,7 @@ def _days(one: Mapping[str, Any], where: str, today: date, reasons: Reasons) -> 
         if text is None:
             continue
         try:
-            if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            if not isinstance(text, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
                 raise ValueError
             days[name] = date.fromisoformat(text)
         except ValueError:
@@ -421,4 +428,6 @@ def _listed(names: Sequence[str], known: Known) -> Iterator[tuple[str, str]]:
 
 
 def _joined(addresses: Any) -> str:
-    return ", ".join(sorted(map(str, addresses))) if addresses else "nothing"
+    if not isinstance(addresses, list | frozenset):
+        return repr(addresses)
+    return ", ".join(sorted(map(str, addresses))) or "nothing"

@@ -9,7 +9,7 @@ answer closes its connection so that there will be one.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from threading import Lock
 from typing import Any, Literal, get_args
 
@@ -76,13 +76,21 @@ class Fault:
     """Seconds by which the Date header is wrong."""
 
     def __post_init__(self) -> None:
+        for name, kind in _KINDS.items():
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+                raise ValueError(f"{name}: {value!r} is of the wrong type")
+        if self.status is not None and not 200 <= self.status <= 599:
+            raise ValueError(f"status: {self.status} is not between 200 and 599")
+        if self.processed not in (None, True, False):
+            raise ValueError(f"processed: {self.processed!r} is not true or false")
         for name, allowed in _ALLOWED.items():
             value = getattr(self, name)
             if value is not None and value not in allowed:
                 raise ValueError(f"{name}: {value!r} is none of {', '.join(allowed)}")
         for name in ("nth", "times"):
             value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < 1):
+            if value is not None and value < 1:
                 raise ValueError(f"{name}: {value!r} is not a whole number from 1")
         if self.delay < 0 or self.piece < 1 or self.size < 0:
             raise ValueError("delay and size cannot be negative, piece is at least 1")
@@ -151,6 +159,26 @@ _ALLOWED: Mapping[str, tuple[str, ...]] = {
     "body": get_args(Body),
     "port": get_args(Port),
     "certificate": FLAWS,
+}
+
+
+_KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "endpoint": str,
+    "at": str,
+    "peer": str,
+    "nth": int,
+    "times": int,
+    "delay": (int, float),
+    "piece": int,
+    "status": int,
+    "text": str,
+    "content_type": str,
+    "size": int,
+    "set": Mapping,
+    "remove": tuple,
+    "location": str,
+    "headers": Mapping,
+    "date_skew": (int, float),
 }
 
 
@@ -259,8 +287,3 @@ def _listens(named: str, listener: str) -> bool:
 
 def _camel(name: str) -> str:
     return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
-
-
-def with_defaults(fault: Fault, **changes: Any) -> Fault:
-    """Return a copy with other values."""
-    return replace(fault, **changes)
