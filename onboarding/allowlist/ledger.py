@@ -20,6 +20,8 @@ LEDGER_VERSION = 1
 LONGEST_TEXT = 2000
 MERCHANT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+
 Pair = tuple[str, IPv4Address]
 """A merchant and an address: what the partner decides about."""
 
@@ -114,14 +116,18 @@ def content(event: Event) -> dict[str, object]:
     }
 
 
-def event_id(environment: str, said: Mapping[str, object]) -> str:
-    """Return the id that belongs to a content in an environment: 16 hex digits of its SHA-256.
+def written(event: Event) -> str:
+    """Return an event's content as the text that stands in the file and that its id covers."""
+    return _ENCODE(content(event))
+
+
+def event_id(environment: str, text: str) -> str:
+    """Return the id of an event ``written`` so: 16 hex digits of SHA-256, over the environment too.
 
     The environment is part of it, so that an approval copied from another environment's ledger
     does not pass for one of this. It shows damage and mistakes, not who wrote a line.
     """
-    text = json.dumps([LEDGER_VERSION, environment, said], ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{LEDGER_VERSION} {environment} {text}".encode()).hexdigest()[:16]
 
 
 def new_event(
@@ -151,7 +157,7 @@ def new_event(
         actor=actor,
         note=note,
     )
-    return replace(draft, id=event_id(environment, content(draft)))
+    return replace(draft, id=event_id(environment, written(draft)))
 
 
 @dataclass(frozen=True)
@@ -195,7 +201,7 @@ def next_entry(before: Entry, event: Event) -> Entry:
     if event.action is Action.RETIRED and not before.ever_approved:
         raise ImpossibleOrder(event.id, "retired, but never approved before")
     if event.action.value == before.standing.value:
-        return before
+        return replace(before, disputed=None) if before.disputed else before
     return Entry(
         standing=Standing(event.action.value),
         since=event.at,

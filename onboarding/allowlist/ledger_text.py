@@ -7,7 +7,8 @@ what ``render`` writes.
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import lru_cache
 from ipaddress import IPv4Address
 
 from onboarding.allowlist.ledger import (
@@ -17,8 +18,8 @@ from onboarding.allowlist.ledger import (
     Event,
     ImpossibleOrder,
     Ledger,
-    content,
     event_id,
+    written,
 )
 from onboarding.errors import InputError
 
@@ -27,14 +28,13 @@ RESTORE = "take the file back from git (`git log -p` shows who changed it), then
 _KEYS = ["id", "at", "action", "submission", "merchants", "addresses", "reference", "actor", "note"]
 
 
-def render_event(event: Event) -> str:
-    """Return an event's line, without its line end."""
-    return "- " + json.dumps({"id": event.id, **content(event)}, ensure_ascii=False)
+def _line(identity: str, text: str) -> str:
+    return f'- {{"id": "{identity}", {text[1:]}'
 
 
 def render(ledger: Ledger) -> str:
     """Return the whole file; the same ledger always gives the same bytes."""
-    events = "\n".join(render_event(event) for event in ledger.events)
+    events = "\n".join(_line(event.id, written(event)) for event in ledger.events)
     tail = f"events:\n{events}" if events else "events: []"
     return f"ledgerVersion: {LEDGER_VERSION}\nenvironment: {ledger.environment}\n{tail}\n"
 
@@ -118,14 +118,14 @@ def _event(line: str, environment: str, where: str) -> Event:
         event = _typed(raw)
     except (ValueError, TypeError) as error:
         raise InputError(f"{where}: {error}", hint=RESTORE) from None
-    said = content(event)
-    if event.id != event_id(environment, said):
+    text = written(event)
+    if event.id != event_id(environment, text):
         raise InputError(
             f"{where}: id: {event.id} does not belong to this event in environment {environment}: "
             "the line was edited, or copied from another ledger",
             hint=RESTORE,
         )
-    if line != render_event(event):
+    if line != _line(event.id, text):
         raise InputError(f"{where}: not written the way `allowlist record` writes it", hint=RESTORE)
     return event
 
@@ -173,12 +173,14 @@ def _action(text: str) -> Action:
 
 
 def _time(text: str) -> datetime:
+    # fromisoformat takes more than this one form; what differs is refused with the whole line
     try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        return datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"at: {text!r} is not a time such as 2026-11-20T09:30:00Z") from None
 
 
+@lru_cache(maxsize=65536)
 def _address(text: str) -> IPv4Address:
     try:
         return IPv4Address(text)

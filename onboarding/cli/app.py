@@ -2,7 +2,7 @@
 
 import typer
 
-from onboarding.cli import credentials
+from onboarding.cli import allowlist, credentials
 
 app = typer.Typer(
     name="flexpay-onboard",
@@ -23,4 +23,5 @@ def _flexpay_onboard() -> None:
     """Exist, so that a single registered command still needs its name."""
 
 
+app.add_typer(allowlist.app, name="allowlist")
 app.add_typer(credentials.app, name="credentials")
