@@ -4,18 +4,27 @@ A rule replaces one method of moto's and is given the original; its docstring sa
 ``install`` puts all of them in force for the whole process.
 """
 
-from sandbox.aws.behaviour import addresses, dry_run, iam, kms, nat_gateways, quotas, secretsmanager, zones
+from sandbox.aws.behaviour import (
+    addresses,
+    dependencies,
+    endpoints,
+    kms,
+    nat_gateways,
+    quotas,
+    secretsmanager,
+    zones,
+)
 from sandbox.aws.behaviour.rules import Rule, install_rules
 
 RULES: tuple[Rule, ...] = (
     *addresses.RULES,
-    *nat_gateways.RULES,
-    *zones.RULES,
-    *quotas.RULES,
-    *dry_run.RULES,
-    *secretsmanager.RULES,
+    *dependencies.RULES,
+    *endpoints.RULES,
     *kms.RULES,
-    *iam.RULES,
+    *nat_gateways.RULES,
+    *quotas.RULES,
+    *secretsmanager.RULES,
+    *zones.RULES,
 )
 
 

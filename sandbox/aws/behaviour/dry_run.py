@@ -1,5 +1,0 @@
-"""To be filled."""
-
-from sandbox.aws.behaviour.rules import Rules
-
-RULES = Rules()

@@ -1,0 +1,5 @@
+"""Fixtures of the loopback tier."""
+
+from tests.loopback.aws_standin import aws, standin
+
+__all__ = ["aws", "standin"]
