@@ -2,7 +2,7 @@
 
 import typer
 
-from onboarding.cli import allowlist, credentials
+from onboarding.cli import allowlist, credentials, verify
 
 app = typer.Typer(
     name="flexpay-onboard",
@@ -25,3 +25,4 @@ def _flexpay_onboard() -> None:
 
 app.add_typer(allowlist.app, name="allowlist")
 app.add_typer(credentials.app, name="credentials")
+app.command("verify")(verify.verify)

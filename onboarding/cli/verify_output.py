@@ -1,0 +1,100 @@
+"""What ``verify`` hands out: the list of checks, progress, and reports that were searched for secrets."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from onboarding.cli import terminal
+from onboarding.errors import InputError
+from onboarding.files import write_atomically
+from onboarding.redaction import Redactor
+from onboarding.verification.catalog import CHECKS
+from onboarding.verification.model import Report
+from onboarding.verification.reports import FORMATS, renderer
+
+QUIET_SECONDS = 1.0
+LINE_EVERY_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """One report to write."""
+
+    format: str
+    path: Path
+
+
+def target(spec: str) -> Target:
+    """Read ``FORMAT=FILE``. Raises InputError where the format or the folder does not exist."""
+    name, sign, file = spec.partition("=")
+    if not sign or not file or name not in FORMATS:
+        raise InputError(f"--report {spec!r}: not FORMAT=FILE", hint=f"FORMAT is one of {', '.join(FORMATS)}")
+    path = Path(file)
+    if path.is_dir() or not path.resolve().parent.is_dir() or not os.access(path.resolve().parent, os.W_OK):
+        raise InputError(
+            f"--report {spec!r}: the file cannot be written there", hint="name a file in a folder that exists"
+        )
+    return Target(name, path)
+
+
+def listing(*, as_json: bool) -> str:
+    """Return the checks and report formats."""
+    if as_json:
+        checks = [
+            {"id": check.id, "title": check.title, "per": check.scope.value, "required": check.required}
+            for check in CHECKS
+        ]
+        return json.dumps({"checks": checks, "reports": list(FORMATS)}, indent=2)
+    width = max(len(check.id) for check in CHECKS)
+    lines = []
+    for check in CHECKS:
+        weight = "required" if check.required else "optional"
+        lines.append(f"{check.id:<{width}}  {weight}  {check.title} (per {check.scope.value})")
+    return "\n".join([*lines, "", f"report formats: {', '.join(FORMATS)}"])
+
+
+class Progress:
+    """Says how far the run is, on stderr, once it takes longer than a second."""
+
+    def __init__(self) -> None:
+        self._began = self._said = monotonic()
+        self._shown = False
+
+    def __call__(self, done: int, total: int) -> None:
+        """Note that so much of the known work is done."""
+        now = monotonic()
+        if now - self._began < QUIET_SECONDS:
+            return
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[2K{done} of {total} done")
+            sys.stderr.flush()
+            self._shown = True
+        elif now - self._said >= LINE_EVERY_SECONDS:
+            terminal.say(f"{done} of {total} done")
+            self._said = now
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()
+
+
+def publish(report: Report, targets: Sequence[Target], redactor: Redactor, *, as_json: bool) -> None:
+    """Print the report and write the files; nothing at all where one of them would hold a secret."""
+    rendered = {name: renderer(name)(report) for name in {one.format for one in targets}}
+    product = renderer("json" if as_json else "text")(report)
+    if any(redactor.leaks(text) for text in [product, *rendered.values()]):
+        raise AssertionError("a report would have held a secret; nothing was written")
+    for one in targets:
+        try:
+            write_atomically(one.path, rendered[one.format])
+        except OSError as error:
+            raise InputError(
+                f"--report {one.format}={one.path}: cannot be written: {error.strerror}"
+            ) from error
+    terminal.product(product)
