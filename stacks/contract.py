@@ -79,6 +79,9 @@ class StackOutputs(TypedDict):
     merchants: dict[str, MerchantOutput]
     kmsKeyArn: str | None
     readerPolicyArn: str | None
+    readerPolicyDocument: NotRequired[str]
+    """Where secrets.readers names roles of other accounts: the identity policy, as JSON, that the
+    owners of those roles attach there."""
     verifierFunctions: dict[str, str]
     controlFunction: str | None
     proofBucket: str | None

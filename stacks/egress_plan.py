@@ -1,77 +1,20 @@
-"""Decides, before anything is registered, what becomes of every slot and every zone's way out.
+"""Decides what becomes of every slot and of every zone's way out; pure.
 
-Pure: settings, what the stack already manages, what AWS holds under our tags and what the ledger
-says go in; a plan, or every reason why there cannot be one, comes out.
-
-Rules, each of which keeps an approved address where it is:
-
-- An address that the stack manages is never imported again. (Measured: the engine takes a changed
-  import ID as an order to replace, protected or not, and exits 0.)
-- An address that the stack does not manage is adopted when AWS holds exactly one under the slot's
-  tags, or when the settings name its allocation; two are an error.
-- Nothing is allocated for a slot whose address was lost, or while approved addresses are missing.
-- After the first roll-out a zone is attached when its address is approved for a merchant; what is
-  attached already stays attached.
+During the first roll-out every active address is attached at once. Afterwards growing is always
+allocate → submit → approved → attach: an address that is approved for no merchant of the stack
+gets no gateway. What carries traffic already is never detached by this rule.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from stacks.model import AddressRole, EgressMode, Settings, SlotSettings, slot_zone
+from stacks.adoption import Refused, adoptions
+from stacks.facts import Allocation, Facts
+from stacks.schema import AddressRole, EgressMode, Settings
+from stacks.values import slot_zone
 
-
-class PlanError(Exception):
-    """The settings do not fit what exists; the message holds one line per reason, each with the way out."""
-
-
-@dataclass(frozen=True)
-class Allocation:
-    """One Elastic IP address as AWS shows it."""
-
-    allocation_id: str
-    address: IPv4Address
-    held_by: str | None = None
-    """Association that holds it; None while nothing uses it."""
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Managed:
-    """What the stack's own state holds from the last update."""
-
-    addresses: Mapping[str, Allocation] = field(default_factory=dict)
-    """By slot."""
-    gateways: frozenset[str] = frozenset()
-    """Slots that have a gateway."""
-    routes: frozenset[str] = frozenset()
-    """Zones whose private subnets have a default route."""
-    zones: frozenset[str] = frozenset()
-    """Zones that have subnets."""
-    declared: Mapping[str, IPv4Address] = field(default_factory=dict)
-    """Slot → address in the outputs of the last complete update."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """What AWS holds, as far as it was asked."""
-
-    tagged: Mapping[str, tuple[Allocation, ...]] = field(default_factory=dict)
-    """By slot: every address that carries the environment's and the slot's tag."""
-    named: Mapping[str, Allocation | None] = field(default_factory=dict)
-    """By allocation ID from the settings; None: AWS knows no such allocation here."""
-
-
-@dataclass(frozen=True)
-class Approvals:
-    """What the ledger says, folded over the stack's merchants."""
-
-    ever: bool = False
-    """Whether any address of the environment was ever approved: the first roll-out is over."""
-    current: frozenset[IPv4Address] = frozenset()
-    """Approved today for at least one merchant of the stack."""
-    past: frozenset[IPv4Address] = frozenset()
-    """Approved at any time for anybody."""
+GATEWAY_MONTH_USD = 32.85
+"""NAT gateway: 0.045 $/h for 730 h, us-east-1 list price of September 2026. The address costs either way."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +26,7 @@ class SlotPlan:
     """Allocation to import; None: managed already, or to be allocated."""
     gateway: bool
     planned: bool
-    """Named in egress.replace: the gateway's protection is lifted."""
+    """Named in egress.replace, which lifts the protection of its gateway."""
     active: bool
     """Carries traffic once the plan is carried out."""
 
@@ -97,179 +40,101 @@ class SlotPlan:
 class EgressPlan:
     """Every slot, and where every zone leaves; both sorted."""
 
-    slots: tuple[SlotPlan, ...]
-    exits: Mapping[str, str | None]
-    """Zone → slot its private subnets leave through; None: no default route."""
+    slots: tuple[SlotPlan, ...] = ()
+    exits: Mapping[str, str | None] | None = None
+    """Zone → slot its private subnets leave through; None: no default route. Not set: not our routes."""
     warnings: tuple[str, ...] = ()
 
 
-def plan_egress(settings: Settings, managed: Managed, found: Found, approvals: Approvals) -> EgressPlan:
+def plan_egress(settings: Settings, facts: Facts) -> EgressPlan:
     """Decide the plan of the modes per-zone and single.
 
-    Raises PlanError with every reason at once.
+    Raises Refused: either with every slot whose address does not fit, or with every zone whose
+    traffic would stop.
     """
-    slots = settings.slots
-    problems: list[str] = []
-    adopt = {slot: _adopted(slot, entry, managed, found, problems) for slot, entry in slots.items()}
-    _nothing_lost(slots, adopt, settings, managed, approvals, problems)
-    known = {slot: _address(slot, adopt[slot], managed, found) for slot in slots}
-    warnings: list[str] = []
-    attached = {
-        slot
-        for slot, entry in slots.items()
-        if entry.role is AddressRole.ACTIVE
-        and _may_carry(slot, known[slot], settings, managed, approvals, warnings)
-    }
+    adopted = adoptions(settings, facts)
+    warnings = _cost(settings)
+    attached = set()
+    for slot, allocation in adopted.items():
+        held = facts.managed.addresses.get(slot) or allocation
+        if _may_carry(slot, held, settings, facts, warnings):
+            attached.add(slot)
     exits = _exits(settings, attached)
-    _traffic_goes_on(exits, settings, managed, problems)
-    if problems:
-        raise PlanError("\n".join(problems))
-    active = {slot for slot in exits.values() if slot}
-    staying = {slot for slot in settings.egress.replace if slot in managed.gateways}
+    used = {slot for slot in exits.values() if slot}
+    staying = set(settings.egress.replace) & facts.managed.gateways
+    if settings.protect:
+        _traffic_goes_on(facts, exits, used | staying)
     return EgressPlan(
         slots=tuple(
             SlotPlan(
                 slot=slot,
-                adopt=adopt[slot],
-                gateway=slot in active | staying,
+                adopt=allocation.allocation_id if allocation else None,
+                gateway=slot in used | staying,
                 planned=slot in settings.egress.replace,
-                active=slot in active,
+                active=slot in used,
             )
-            for slot in slots
+            for slot, allocation in adopted.items()
         ),
         exits=exits,
         warnings=tuple(warnings),
     )
 
 
-def plan_without_gateways(
-    settings: Settings, managed: Managed, found: Found, carrying: Mapping[str, str]
-) -> EgressPlan:
-    """Decide the plan of mode existing: addresses of ours, gateways of somebody else.
-
-    ``carrying`` maps allocation IDs to the given gateways that use them.
-    """
-    slots = settings.slots
-    problems: list[str] = []
-    adopt = {
-        slot: _adopted(slot, entry, managed, found, problems, may_be_held_by=frozenset(carrying))
-        for slot, entry in slots.items()
-    }
-    if problems:
-        raise PlanError("\n".join(problems))
-    return EgressPlan(
-        slots=tuple(
-            SlotPlan(slot=slot, adopt=adopt[slot], gateway=False, planned=False, active=False)
-            for slot in slots
-        ),
-        exits={},
-    )
-
-
-def _adopted(
-    slot: str,
-    entry: SlotSettings,
-    managed: Managed,
-    found: Found,
-    problems: list[str],
-    *,
-    may_be_held_by: frozenset[str] = frozenset(),
-) -> str | None:
-    wanted = entry.allocation
-    ours = managed.addresses.get(slot)
-    tagged = found.tagged.get(slot, ())
-    if ours is not None:
-        if wanted not in (None, ours.allocation_id):
-            problems.append(
-                f"egress.addresses.{slot}.allocation: {wanted}, but the slot holds {ours.allocation_id} "
-                f"({ours.address}); a different allocation is a different slot: name it under a free number "
-                f"of the zone, and make it active there"
-            )
-        return None
-    if len(tagged) > 1 and wanted is None:
-        shown = ", ".join(f"{one.allocation_id} ({one.address})" for one in tagged)
-        problems.append(
-            f"slot {slot}: two addresses carry its tags: {shown}; take the flexpay:slot tag off the one that is "
-            f"not to be used, or name the right one as egress.addresses.{slot}.allocation"
-        )
-        return None
-    allocation = tagged[0] if tagged and wanted is None else None
-    if wanted is not None:
-        others = [one for one in tagged if one.allocation_id != wanted]
-        if others and not any(one.allocation_id == wanted for one in tagged):
-            problems.append(
-                f"egress.addresses.{slot}.allocation: {wanted}, but the slot's tags are on "
-                f"{others[0].allocation_id} ({others[0].address}); a different allocation is a different slot: "
-                f"name it under a free number of the zone"
-            )
-            return None
-        allocation = found.named.get(wanted)
-        if allocation is None:
-            problems.append(
-                f"egress.addresses.{slot}.allocation: {wanted} is not an address of this account and region; "
-                "see `flexpay-onboard addresses list`"
-            )
-            return None
-    if allocation is None:
-        return None
-    if allocation.held_by and allocation.allocation_id not in may_be_held_by:
-        problems.append(
-            f"slot {slot}: {allocation.allocation_id} ({allocation.address}) is in use ({allocation.held_by}) by "
-            "something that this stack does not manage; free it there first, or use mode existing"
-        )
-    return allocation.allocation_id
-
-
-def _nothing_lost(
-    slots: Iterable[str],
-    adopt: Mapping[str, str | None],
-    settings: Settings,
-    managed: Managed,
-    approvals: Approvals,
-    problems: list[str],
-) -> None:
-    pass
-
-
-def _address(slot: str, adopted: str | None, managed: Managed, found: Found) -> IPv4Address | None:
-    if slot in managed.addresses:
-        return managed.addresses[slot].address
-    for one in (*found.tagged.get(slot, ()), *found.named.values()):
-        if one is not None and one.allocation_id == adopted:
-            return one.address
-    return None
-
-
 def _may_carry(
-    slot: str,
-    address: IPv4Address | None,
-    settings: Settings,
-    managed: Managed,
-    approvals: Approvals,
-    warnings: list[str],
+    slot: str, held: Allocation | None, settings: Settings, facts: Facts, warnings: list[str]
 ) -> bool:
+    if settings.slots[slot].role is not AddressRole.ACTIVE:
+        return False
     if settings.egress.mode is EgressMode.SINGLE and slot_zone(slot) != settings.egress.gateway_zone:
         return False
-    if not approvals.ever or address in approvals.current:
+    if not facts.approvals.ever or (held and held.address in facts.approvals.current):
         return True
-    if slot in managed.gateways:
+    if slot in facts.managed.gateways:
         warnings.append(
-            f"slot {slot}: {address} carries traffic and is approved for no merchant of this stack"
+            f"slot {slot}: {held} carries traffic and is approved for no merchant of this stack; the partner "
+            "may refuse it"
         )
         return True
+    warnings.append(
+        f"slot {slot}: {held or 'its new address'} is not approved yet and gets no gateway; submit it, and "
+        "run `pulumi up` again once the approval is recorded"
+    )
     return False
 
 
 def _exits(settings: Settings, attached: set[str]) -> dict[str, str | None]:
     by_zone = {slot_zone(slot): slot for slot in attached}
     if settings.egress.mode is EgressMode.SINGLE:
-        return {zone: by_zone.get(settings.egress.gateway_zone or "") for zone in settings.zones}
-    return {
-        zone: by_zone.get(zone) or by_zone.get(settings.egress.via.get(zone, "")) for zone in settings.zones
-    }
+        return dict.fromkeys(settings.zones, next(iter(attached), None))
+    via = settings.egress.via
+    return {zone: by_zone.get(zone) or by_zone.get(via.get(zone, "")) for zone in settings.zones}
 
 
-def _traffic_goes_on(
-    exits: Mapping[str, str | None], settings: Settings, managed: Managed, problems: list[str]
-) -> None:
-    pass
+def _traffic_goes_on(facts: Facts, exits: Mapping[str, str | None], gateways: set[str]) -> None:
+    """Refuse a plan that takes the way out from a zone that has one, or a gateway from under its traffic."""
+    problems = []
+    for zone, today in sorted(facts.managed.exits.items()):
+        if zone in exits and exits[zone] is None:
+            problems.append(
+                f"zone {zone}: leaves through {today} today and would have no way out: what is active there "
+                f"now is not approved. Leave {today} active until it is, or set egress.via.{zone}"
+            )
+    for slot in sorted(set(facts.managed.exits.values()) & facts.managed.gateways - gateways):
+        problems.append(
+            f"slot {slot}: its gateway carries traffic and would go in the same update that moves the "
+            f"traffic. Name {slot} in egress.replace for this update, and take it off in the next: that "
+            "deletes it"
+        )
+    if problems:
+        raise Refused("\n".join(problems))
+
+
+def _cost(settings: Settings) -> list[str]:
+    if settings.egress.mode is not EgressMode.SINGLE or len(settings.zones) == 1:
+        return []
+    saved = GATEWAY_MONTH_USD * (len(settings.zones) - 1)
+    return [
+        f"mode single: one gateway in {settings.egress.gateway_zone} serves {len(settings.zones)} zones. It "
+        f"saves about ${saved:.2f} a month (us-east-1 list prices, September 2026) and costs $0.02 per GB "
+        f"between zones; when {settings.egress.gateway_zone} fails, no zone reaches the partner"
+    ]

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from stacks.contract import TAG_ENVIRONMENT, TAG_SLOT
 
 PREFIX = "flexpay"
+NETWORK, EGRESS, SECRETS = "network", "egress", "secrets"
+"""Logical names of the components, which their children's names begin with. They stand in every
+stack's state: renaming one needs an alias."""
 
 
 @dataclass(frozen=True)

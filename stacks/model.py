@@ -6,6 +6,7 @@ Knows nothing of pulumi. What there is to set stands in ``schema``.
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, NamedTuple, get_args
 
@@ -51,7 +52,7 @@ _NOT_YET = {
     "allocations": "several addresses on one gateway",
 }
 """What people ask for and do not get yet, by the key or value they would try, in lower case."""
-_SHAPES = {SLOTS_TAG: SlotSettings, EXTERNAL_TAG: ExternalAddress}
+_SHAPES: dict[str, type[BaseModel]] = {SLOTS_TAG: SlotSettings, EXTERNAL_TAG: ExternalAddress}
 
 
 class StackConfig(NamedTuple):
@@ -117,10 +118,8 @@ def _home(stack_config: Mapping[str, Any], source: str, problems: list[str]) -> 
         problems.append(f"{source}: aws:region: {_found(region)}; required in every stack, e.g. us-east-1")
     accounts: Any = stack_config.get("aws:allowedAccountIds")
     if isinstance(accounts, str):
-        try:
+        with suppress(ValueError):  # else the text itself is shown below
             accounts = json.loads(accounts)
-        except ValueError:
-            pass  # the text itself is shown below
     account = accounts[0] if isinstance(accounts, list) and len(accounts) == 1 else None
     if not isinstance(account, str) or not re.fullmatch(r"[0-9]{12}", account):
         problems.append(

@@ -21,7 +21,7 @@ class Kind(Enum):
     ROUTING = auto()
     """A default route, or the association of a subnet with its route table."""
     STORE = auto()
-    """The key and the secrets: their loss is the loss of the credentials."""
+    """Key, secrets and the policies on them: without any one of them no service reads a credential."""
 
 
 @dataclass(frozen=True)

@@ -54,15 +54,17 @@ class PartnerSettings(Strict):
     """Where the partner is reached."""
 
     server_url: HttpsUrl = Field(description="where Flex Pay's API is; there is no default on purpose")
-    checkout_prefix: UrlPath = Field("/api/checkout", description="path before /v1/orders")
+    checkout_prefix: UrlPath = Field(default="/api/checkout", description="path before /v1/orders")
     orders: Literal["test", "real"] = Field(
         description="what an accepted order means here; `real` must be said out loud"
     )
     ca_bundle: Text | None = Field(
-        None, description="PEM file relative to the project folder; without it the public authorities count"
+        default=None,
+        description="PEM file relative to the project folder; without it the public authorities count",
     )
     echo: list[HttpsUrl] = Field(
-        [], description="https services of independent operators that answer with the caller's address"
+        default=[],
+        description="https services of independent operators that answer with the caller's address",
     )
 
 
@@ -81,7 +83,7 @@ class MerchantSettings(Strict):
     integration_id: IntegrationId = Field(description="`integrationId` of its orders, given by Flex Pay")
     legal_entity: Text = Field(description="company the credentials are issued to")
     test_order: Text = Field(
-        "retail",
+        default="retail",
         description="`retail` or `air` (shipped), or a JSON template relative to the project folder",
     )
 
@@ -99,15 +101,15 @@ class NetworkSettings(Strict):
     """A VPC of our own (cidr, zones), or an existing one by ID, which is never changed."""
 
     cidr: IPv4Network | None = Field(
-        None, description="range of the VPC, /16 to /21; each zone owns the /21 of its number"
+        default=None, description="range of the VPC, /16 to /21; each zone owns the /21 of its number"
     )
-    zones: list[ZoneId] = Field([], description="zone IDs; their order means nothing")
-    endpoints: list[Endpoint] = Field([], description="AWS services reached without the NAT gateways")
-    flow_logs: bool = Field(False, description="log all flows of the VPC, kept for 90 days")
-    vpc_id: VpcId | None = Field(None, description="mode existing: the VPC")
-    public_subnets: dict[ZoneId, SubnetId] = Field({}, description="mode existing: by zone ID")
-    private_subnets: dict[ZoneId, SubnetId] = Field({}, description="mode existing: by zone ID")
-    nat_gateways: dict[ZoneId, NatGatewayId] = Field({}, description="mode existing: by zone ID")
+    zones: list[ZoneId] = Field(default=[], description="zone IDs; their order means nothing")
+    endpoints: list[Endpoint] = Field(default=[], description="AWS services reached without the NAT gateways")
+    flow_logs: bool = Field(default=False, description="log all flows of the VPC, kept for 90 days")
+    vpc_id: VpcId | None = Field(default=None, description="mode existing: the VPC")
+    public_subnets: dict[ZoneId, SubnetId] = Field(default={}, description="mode existing: by zone ID")
+    private_subnets: dict[ZoneId, SubnetId] = Field(default={}, description="mode existing: by zone ID")
+    nat_gateways: dict[ZoneId, NatGatewayId] = Field(default={}, description="mode existing: by zone ID")
 
     @property
     def existing(self) -> bool:
@@ -176,7 +178,7 @@ class SlotSettings(Strict):
     """One permanent slot."""
 
     allocation: Allocation | None = Field(
-        None, description="an existing allocation to adopt; without it, AWS picks the address once"
+        default=None, description="an existing allocation to adopt; without it, AWS picks the address once"
     )
     role: AddressRole = Field(description="`active`: carries its zone's traffic; `spare`: waits")
 
@@ -213,7 +215,7 @@ Addresses = Annotated[
     Discriminator(
         _shape,
         custom_error_type="addresses_shape",
-        custom_error_message="must be a map of slots, or in mode external a list of {address, owner, purpose}",
+        custom_error_message="must be a map of slots, in mode external a list of {address, owner, purpose}",
     ),
 ]
 
@@ -222,28 +224,32 @@ class EgressSettings(Strict):
     """The addresses, and the gateways that use them."""
 
     mode: EgressMode = Field(
-        EgressMode.PER_ZONE,
+        default=EgressMode.PER_ZONE,
         description=(
             "`per-zone`: a gateway in every zone; `single`: one for all; `existing`: gateways of an existing "
             "VPC; `external`: NAT outside this account"
         ),
     )
     addresses: Addresses | None = Field(
-        None,
+        default=None,
         description=(
-            "slots `<zone-id>/<n>`, each `{allocation, role}`; in mode external a list of declared addresses. "
-            "Absent: slot 1 of every zone, active"
+            "slots `<zone-id>/<n>`, each `{allocation, role}`; in mode external a list of declared "
+            "addresses. Absent: slot 1 of every zone, active"
         ),
     )
-    gateway_zone: ZoneId | None = Field(None, description="mode single: the zone that holds the one gateway")
+    gateway_zone: ZoneId | None = Field(
+        default=None, description="mode single: the zone that holds the one gateway"
+    )
     replace: list[Slot] = Field(
-        [], description="slots whose gateway the next `up` may replace or give up; never their address"
+        default=[],
+        description="slots whose gateway the next `up` may replace or give up; never their address",
     )
     via: dict[ZoneId, ZoneId] = Field(
-        {}, description="zone without an attached address of its own: zone through whose gateway it leaves"
+        default={},
+        description="zone without an attached address of its own: zone through whose gateway it leaves",
     )
     elsewhere: list[IPv4Address] = Field(
-        [],
+        default=[],
         description=(
             "approved addresses of this environment that other stacks hold; asked for when a stack that "
             "manages nothing yet is started beside them"
@@ -278,12 +284,13 @@ class SecretsSettings(Strict):
     """The secrets store."""
 
     recovery_window_days: int = Field(
-        30, description="days in which a deleted secret can be restored: 7 to 30, or 0 for none (AWS limits)"
+        default=30,
+        description="days in which a deleted secret can be restored: 7 to 30, or 0 for none (AWS limits)",
     )
     key_deletion_window_days: Annotated[int, Field(ge=7, le=30)] = Field(
-        30, description="days in which the key's deletion can be cancelled: 7 to 30 (AWS limits)"
+        default=30, description="days in which the key's deletion can be cancelled: 7 to 30 (AWS limits)"
     )
-    readers: list[RoleArn] = Field([], description="roles that may read, also of other accounts")
+    readers: list[RoleArn] = Field(default=[], description="roles that may read, also of other accounts")
 
     @field_validator("recovery_window_days")
     @classmethod
@@ -296,24 +303,25 @@ class SecretsSettings(Strict):
 class VerifierSettings(Strict):
     """Functions that prove the addresses from inside."""
 
-    enabled: bool = Field(False, description="deploy a function per zone")
+    enabled: bool = Field(default=False, description="deploy a function per zone")
     control: bool = Field(
-        True,
-        description="also deploy the function outside the VPC that shows that other addresses are refused",
+        default=True,
+        description="also a function outside the VPC, which shows that other addresses are refused",
     )
     schedule: Text | None = Field(
-        None, description="EventBridge Scheduler expression, e.g. `rate(1 hour)`; absent: only on demand"
+        default=None,
+        description="EventBridge Scheduler expression, e.g. `rate(1 hour)`; absent: only on demand",
     )
     alarm_topic_arn: TopicArn | None = Field(
-        None, description="SNS topic for alarms of gateways and proofs; absent: no alarms"
+        default=None, description="SNS topic for alarms of gateways and proofs; absent: no alarms"
     )
 
 
 class IamSettings(Strict):
     """House rules for every role and policy that is created."""
 
-    permissions_boundary: PolicyArn | None = Field(None, description="put on every role")
-    path: IamPath = Field("/", description="of every role and policy")
+    permissions_boundary: PolicyArn | None = Field(default=None, description="put on every role")
+    path: IamPath = Field(default="/", description="of every role and policy")
 
 
 class Settings(Strict):
@@ -327,16 +335,19 @@ class Settings(Strict):
     merchants: list[MerchantSettings] = Field(
         min_length=1, description="one entry per merchant; credentials and review are per merchant"
     )
-    network: NetworkSettings = Field(NetworkSettings(), description="a VPC of our own, or an existing one")
-    egress: EgressSettings = Field(EgressSettings(), description="addresses and gateways")
-    secrets: SecretsSettings = Field(SecretsSettings(), description="the secrets store")
-    verifier: VerifierSettings = Field(
-        VerifierSettings(), description="functions that prove the addresses from inside"
+    network: NetworkSettings = Field(
+        default_factory=NetworkSettings, description="a VPC of our own, or an existing one"
     )
-    iam: IamSettings = Field(IamSettings(), description="house rules for every role and policy")
-    tags: dict[Text, str] = Field({}, description="put on everything that can carry tags")
+    egress: EgressSettings = Field(default_factory=EgressSettings, description="addresses and gateways")
+    secrets: SecretsSettings = Field(default_factory=SecretsSettings, description="the secrets store")
+    verifier: VerifierSettings = Field(
+        default_factory=VerifierSettings, description="functions that prove the addresses from inside"
+    )
+    iam: IamSettings = Field(default_factory=IamSettings, description="house rules for every role and policy")
+    tags: dict[Text, str] = Field(default={}, description="put on everything that can carry tags")
     protect: bool = Field(
-        True, description="refuse plans that would delete what holds or carries an address, or the store"
+        default=True,
+        description="refuse plans that would delete what holds or carries an address, or the store",
     )
 
     @property
@@ -397,7 +408,7 @@ class Settings(Strict):
     def _nothing_of_ours(self) -> Self:
         if not self.egress.external:
             raise ValueError("egress.addresses: mode external must declare at least one address")
-        if self.network != NetworkSettings():
+        if self.network.model_fields_set:
             raise ValueError("network: mode external makes no network; take these settings out")
         for key in ("gateway_zone", "replace", "via"):
             if getattr(self.egress, key):

@@ -73,7 +73,7 @@ class SecretsStore(pulumi.ComponentResource):
             self._name,
             name=f"alias/{self._labels.prefixed}",
             target_key_id=key.id,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=self._kept,
         )
         return key
 
@@ -96,7 +96,7 @@ class SecretsStore(pulumi.ComponentResource):
                 policies.secret_policy(args["account_id"], args["region"], args["secrets"].readers)
             ),
             block_public_policy=True,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=self._kept,
         )
         return secret.arn
 
@@ -114,5 +114,5 @@ class SecretsStore(pulumi.ComponentResource):
                 lambda arn: json.dumps(document(args["account_id"], args["region"], environment, arn))
             ),
             tags=self._labels.tags(f"credentials-{who}"),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=self._kept,
         ).arn

@@ -1,7 +1,7 @@
 """The addresses that a partner lets in, and what makes traffic leave from them."""
 
 from collections.abc import Mapping
-from typing import NotRequired, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict
 
 import pulumi
 from pulumi_aws import cloudwatch, ec2
@@ -13,6 +13,18 @@ from stacks.protection import Kind, options
 ANYWHERE = "0.0.0.0/0"
 NAT_NAMESPACE = "AWS/NATGateway"
 ALARM_PERIOD_SECONDS = 300
+
+
+class Alarm(NamedTuple):
+    """One alarm per gateway: a count that must stay zero."""
+
+    metric: str
+    label: str
+    periods: int
+    """How many periods in a row it must be above zero."""
+
+
+ALARMS = (Alarm("ErrorPortAllocation", "port-allocation", 1), Alarm("PacketsDropCount", "packets-dropped", 3))
 
 
 class StaticEgressArgs(TypedDict):
@@ -50,7 +62,7 @@ class StaticEgress(pulumi.ComponentResource):
         plan = args["plan"]
         self.addresses = {slot.slot: self._address(slot) for slot in plan.slots}
         self.gateways = {slot.slot: self._gateway(slot) for slot in plan.slots if slot.gateway}
-        for zone, exit_slot in plan.exits.items():
+        for zone, exit_slot in (plan.exits or {}).items():
             if exit_slot is not None:
                 self._default_route(zone, exit_slot)
         self.register_outputs({"addresses": {slot: one.public_ip for slot, one in self.addresses.items()}})
@@ -82,27 +94,25 @@ class StaticEgress(pulumi.ComponentResource):
         )
         topic = self._args.get("alarm_topic_arn")
         if topic is not None:
-            self._alarm(slot, gateway, "ErrorPortAllocation", "port-allocation", 1, topic)
-            self._alarm(slot, gateway, "PacketsDropCount", "packets-dropped", 3, topic)
+            for alarm in ALARMS:
+                self._alarm(slot, gateway, alarm, topic)
         return gateway
 
-    def _alarm(
-        self, slot: SlotPlan, gateway: ec2.NatGateway, metric: str, label: str, periods: int, topic: str
-    ) -> None:
-        part = f"egress-{slot.slot}-{label}"
+    def _alarm(self, slot: SlotPlan, gateway: ec2.NatGateway, alarm: Alarm, topic: str) -> None:
+        part = f"egress-{slot.slot}-{alarm.label}"
         cloudwatch.MetricAlarm(
-            f"{self._name}-{key(slot.slot)}-{label}",
+            f"{self._name}-{key(slot.slot)}-{alarm.label}",
             name=self._labels.name(part),
             alarm_description=(
-                f"NAT gateway of slot {slot.slot}: {metric} above zero; an address carries at most 55,000 "
-                "connections to one partner endpoint"
+                f"NAT gateway of slot {slot.slot}: {alarm.metric} above zero; an address carries at "
+                "most 55,000 connections to one partner endpoint"
             ),
             namespace=NAT_NAMESPACE,
-            metric_name=metric,
+            metric_name=alarm.metric,
             dimensions={"NatGatewayId": gateway.id},
             statistic="Sum",
             period=ALARM_PERIOD_SECONDS,
-            evaluation_periods=periods,
+            evaluation_periods=alarm.periods,
             comparison_operator="GreaterThanThreshold",
             threshold=0,
             treat_missing_data="notBreaching",

@@ -1,4 +1,4 @@
-"""The words of the settings: their types, each with a message that says what is allowed, and zone arithmetic."""
+"""The words of the settings: types whose messages say what is allowed, and zone arithmetic."""
 
 import re
 from collections.abc import Callable
@@ -66,9 +66,7 @@ ZoneId = Annotated[
 Slot = Annotated[
     str, _matching(r"[a-z]{2,5}[0-9]-az[1-9]/[1-8]", "a slot: zone ID, slash, 1 to 8, e.g. use1-az1/1")
 ]
-Allocation = Annotated[
-    str, _matching(r"eipalloc-[0-9a-f]{8,17}", "an allocation ID such as eipalloc-0a1b2c3d")
-]
+Allocation = Annotated[str, _matching(r"eipalloc-[0-9a-f]{8,17}", "an ID such as eipalloc-0a1b2c3d")]
 VpcId = Annotated[str, _matching(r"vpc-[0-9a-f]{8,17}", "a VPC ID such as vpc-0a1b2c3d")]
 SubnetId = Annotated[str, _matching(r"subnet-[0-9a-f]{8,17}", "a subnet ID such as subnet-0a1b2c3d")]
 NatGatewayId = Annotated[str, _matching(r"nat-[0-9a-f]{8,17}", "a NAT gateway ID such as nat-0a1b2c3d")]

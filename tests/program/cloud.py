@@ -25,11 +25,24 @@ def address_of(name: str) -> str:
     return str(IPv4Address("198.18.0.0") + zlib.crc32(name.encode()) % 65536)
 
 
+def _zone(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**asked, "networkBorderGroup": REGION, "zoneType": "availability-zone", "name": "us-east-1x"}
+
+
+def _first_up() -> dict[str, Invoke]:
+    """Return what an empty state and an empty account answer."""
+    return {
+        "pulumi:pulumi:readStackOutputs": lambda _: {"outputs": {}},
+        "aws:ec2/getEips:getEips": lambda _: {"allocationIds": [], "publicIps": []},
+        "aws:index/getAvailabilityZone:getAvailabilityZone": _zone,
+    }
+
+
 @dataclass
 class Cloud(Mocks):
     """Records what is registered and makes up what AWS would answer."""
 
-    invokes: dict[str, Invoke] = field(default_factory=dict)
+    invokes: dict[str, Invoke] = field(default_factory=_first_up)
     recorded: list[MockResourceArgs] = field(default_factory=list)
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
