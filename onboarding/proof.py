@@ -1,0 +1,166 @@
+"""The last proof per merchant and address: when a token was issued and an order reached from there.
+
+Standard library only: the function bundle carries this module. Functions write proofs to the
+environment's bucket, local runs to ``.flexpay/proof`` in the project; both use ``to_json`` and the
+same names.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any, Protocol
+
+from onboarding.errors import InputError
+from onboarding.files import write_atomically
+
+PROOF_VERSION = 1
+FOLDER = Path(".flexpay", "proof")
+
+Pair = tuple[str, IPv4Address]
+"""A merchant and an address."""
+
+
+class Vantage(StrEnum):
+    """Where it was measured."""
+
+    LOCAL = "local"
+    """On the machine of whoever ran `verify`."""
+    FUNCTION = "function"
+    """By a function in the environment's own subnets."""
+
+
+class Order(StrEnum):
+    """Whether the order itself was accepted too, or only reached its validation."""
+
+    PROVEN = "proven"
+    NOT_PROVEN = "not-proven"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One merchant's calls were let in from one address."""
+
+    environment: str
+    merchant: str
+    address: IPv4Address
+    proven_at: datetime
+    """UTC."""
+    vantage: Vantage
+    order: Order
+    source: str
+    """The host that ran it, or the zone of the function."""
+    run_id: str
+
+    @property
+    def name(self) -> str:
+        """Where it is kept, below the store: ``production/acme-air@203.0.113.10.json``."""
+        return f"{self.environment}/{self.merchant}@{self.address}.json"
+
+
+def to_json(proof: Proof) -> str:
+    """Return the object that is stored."""
+    return json.dumps(
+        {
+            "proofVersion": PROOF_VERSION,
+            "environment": proof.environment,
+            "merchant": proof.merchant,
+            "address": str(proof.address),
+            "provenAt": proof.proven_at.astimezone(UTC).isoformat(timespec="seconds"),
+            "vantage": proof.vantage,
+            "order": proof.order,
+            "source": proof.source,
+            "runId": proof.run_id,
+        },
+        indent=2,
+    )
+
+
+def from_json(text: str, *, source: str) -> Proof:
+    """Parse a stored object. ``source`` names it in messages. Raises InputError."""
+    again = "remove it and run `flexpay-onboard verify` again"
+    try:
+        raw: Any = json.loads(text)
+        version = raw["proofVersion"]
+        if version != PROOF_VERSION:
+            raise InputError(
+                f"{source}: proofVersion: found {version!r}; this toolkit reads {PROOF_VERSION}",
+                hint="use the flexpay-onboard release that wrote it",
+            )
+        proven_at = datetime.fromisoformat(raw["provenAt"])
+        if proven_at.tzinfo is None:
+            raise ValueError(f"provenAt: {raw['provenAt']} has no offset from UTC")
+        return Proof(
+            environment=_text(raw, "environment"),
+            merchant=_text(raw, "merchant"),
+            address=IPv4Address(_text(raw, "address")),
+            proven_at=proven_at,
+            vantage=Vantage(raw["vantage"]),
+            order=Order(raw["order"]),
+            source=_text(raw, "source"),
+            run_id=_text(raw, "runId"),
+        )
+    except KeyError as error:
+        raise InputError(f"{source}: {error.args[0]}: missing", hint=again) from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"{source}: not a proof: {error}", hint=again) from None
+
+
+def _text(raw: Mapping[str, Any], key: str) -> str:
+    value = raw[key]
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"{key}: must be text, found {value!r}")
+    return value
+
+
+class ProofReader(Protocol):
+    """A place where proofs are kept."""
+
+    def read(self, environment: str) -> Mapping[Pair, Proof]:
+        """Return the last proof of every merchant and address."""
+        ...
+
+
+def last_proofs(local: Mapping[Pair, Proof], cloud: Mapping[Pair, Proof]) -> dict[Pair, Proof]:
+    """Merge proofs; one measured in the environment outranks a local one of any age."""
+    return {**local, **cloud}
+
+
+class LocalProofs:
+    """Proofs of local runs, in ``.flexpay/proof`` below the project's folder ``directory``."""
+
+    def __init__(self, directory: Path) -> None:
+        self._folder = directory / FOLDER
+
+    def write(self, proof: Proof) -> Path:
+        """Keep a proof, unless a later one is there already, and return its file. Raises InputError."""
+        path = self._folder / proof.name
+        if path.exists() and self._load(path).proven_at > proof.proven_at:
+            return path
+        try:
+            write_atomically(path, to_json(proof) + "\n")
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+        return path
+
+    def read(self, environment: str) -> dict[Pair, Proof]:
+        """Return the last local proofs of an environment. Raises InputError for a damaged file."""
+        found: dict[Pair, Proof] = {}
+        for path in sorted((self._folder / environment).glob("*.json")):
+            proof = self._load(path)
+            if path != self._folder / proof.name:
+                raise InputError(
+                    f"{path}: holds the proof of {proof.name}", hint="remove it and run verify again"
+                )
+            found[proof.merchant, proof.address] = proof
+        return found
+
+    def _load(self, path: Path) -> Proof:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read: {error}") from error
+        return from_json(text, source=str(path))
