@@ -75,8 +75,8 @@ class Aws:
     partition: str = "aws"
 
     def call(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:
-        """Call an operation (snake_case), leaving out parameters that are None or ""; raises AwsError."""
-        given = {name: value for name, value in params.items() if value is not None and value != ""}
+        """Call an operation (snake_case), leaving out parameters that are None; raises AwsError."""
+        given = {name: value for name, value in params.items() if value is not None}
         client = self.clients.get(service, self.region)
         try:
             answer: dict[str, Any] = getattr(client, operation)(**given)

@@ -141,6 +141,7 @@ def diff(
     old, new = plain(state), plain(news)
     changes: list[Change] = []
     changed: list[str] = []
+    also = kind.also_replaces(old, new)
     for name, spec in kind.fields.items():
         was, wanted = old.get(name), new.get(name)
         if name == "region" and wanted is None and was is not None:
@@ -149,7 +150,7 @@ def diff(
             continue
         if name == "tags":
             was, wanted = tags.seen(was or {}), _seen_tags(tags, wanted)
-        found = list(_changes(spec, was, wanted, name, replaces=spec.replaces))
+        found = list(_changes(spec, was, wanted, name, replaces=spec.replaces or name in also))
         if found:
             changed.append(name)
             changes += found

@@ -48,7 +48,7 @@ def same(*names: str, **others: Param) -> dict[str, Param]:
 
 @dataclass(frozen=True)
 class Call:
-    """One AWS call, its parameters taken from the scope; `ignore` lists error codes that mean "done already"."""
+    """One AWS call, its parameters taken from the scope; error codes in `ignore` mean "done already"."""
 
     service: str
     operation: str
@@ -56,10 +56,11 @@ class Call:
     ignore: tuple[str, ...] = ()
 
     def __call__(self, scope: Scope) -> dict[str, Any]:
-        """Make the call; raises AwsError."""
+        """Make the call, leaving out parameters that are None or ""; raises AwsError."""
         params = {k: scope.new.get(p) if isinstance(p, str) else p(scope) for k, p in self.params.items()}
+        given = {name: value for name, value in params.items() if value != ""}
         try:
-            return scope.call(self.service, self.operation, **params)
+            return scope.call(self.service, self.operation, **given)
         except AwsError as error:
             if error.code in self.ignore:
                 return {}
@@ -145,6 +146,11 @@ def tag_map(
     return {pair[key]: pair.get(value, "") for pair in pairs or () if not pair[key].startswith("aws:")}
 
 
+def nothing_more(_old: Mapping[str, Any], _new: Mapping[str, Any]) -> frozenset[str]:
+    """Let no further change replace."""
+    return frozenset()
+
+
 def no_problems(_inputs: Mapping[str, Any]) -> Iterable[Problem]:
     """Find nothing wrong."""
     return ()
@@ -159,7 +165,8 @@ class ResourceType:
     `name` is the input that gets a name made from the resource's when the program gives none, with
     `name_prefix` in front and cut to `name_length`. `regional` types take `region`. `volatile` outputs are
     unknown when an update is previewed. `ready` waits until the resource can be used. `problems` checks
-    inputs against each other. `import_id` turns an import id into what `read` needs to know, `final_id`
+    inputs against each other; `also_replaces` names inputs whose change replaces in this very case, given old
+    state and new inputs. `import_id` turns an import id into what `read` needs to know, `final_id`
     turns it into the resource's own id; it raises ValueError for an id of the wrong form.
     """
 
@@ -178,6 +185,7 @@ class ResourceType:
     regional: bool = True
     volatile: tuple[str, ...] = ()
     problems: Callable[[Mapping[str, Any]], Iterable[Problem]] = no_problems
+    also_replaces: Callable[[Mapping[str, Any], Mapping[str, Any]], frozenset[str]] = nothing_more
     import_id: Callable[[str], Mapping[str, Any]] | None = None
     final_id: Callable[[str, Mapping[str, Any]], str] | None = None
 

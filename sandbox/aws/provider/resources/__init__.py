@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from ..model import ResourceType
-from . import addresses, keys, network, routes, secrets
+from . import addresses, endpoints, iam, keys, network, observability, routes, secrets, security_groups
 
-TABLE: dict[str, ResourceType] = {
-    kind.type: kind
-    for module in (
-        addresses,
-        keys,
-        network,
-        routes,
-        secrets,
-    )
-    for kind in module.TYPES
-}
+_MODULES = (addresses, endpoints, iam, keys, network, observability, routes, secrets, security_groups)
+
+TABLE: dict[str, ResourceType] = {kind.type: kind for module in _MODULES for kind in module.TYPES}

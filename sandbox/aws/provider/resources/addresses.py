@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..aws import AwsError, wait_for
+from ..aws import AwsError, at, wait_for
 from ..kinds import TEXT, Field, Problem
 from ..model import ResourceType, Scope, Update, own_id, same
 from .ec2 import TAGS, arn, create, described, ec2, state_of
@@ -139,13 +139,18 @@ def _nat_state(scope: Scope) -> str | None:
 
 
 def _nat_ready(scope: Scope) -> None:
+    """Wait until the gateway carries traffic; one that failed says why."""
     wait_for(
         lambda: _nat_state(scope),
         what=f"waiting for NAT gateway {scope.id}",
-        until=frozenset({"available"}),
+        until=frozenset({"available", "failed"}),
         pending=frozenset({"pending"}),
         seconds=NAT_CREATE_SECONDS,
     )
+    gateway = at(scope.call("ec2", "describe_nat_gateways", NatGatewayIds=[scope.id]), "NatGateways.0")
+    if gateway["State"] == "failed":
+        code, message = gateway.get("FailureCode", "failed"), gateway.get("FailureMessage", "no reason given")
+        raise AwsError(f"waiting for NAT gateway {scope.id}", code, message)
 
 
 def _nat_delete(scope: Scope) -> None:

@@ -14,7 +14,13 @@ def ec2(operation: str, params: Mapping[str, Param] | None = None, *, ignore: tu
     return Call("ec2", operation, params or {}, ignore)
 
 
-def create(operation: str, params: Mapping[str, Param], *, tag: str, id: str) -> Create:
+def create(
+    operation: str,
+    params: Mapping[str, Param],
+    *,
+    tag: str,
+    id: str | Callable[[Scope, dict[str, Any]], str],
+) -> Create:
     """Return a creating EC2 call that tags in the same breath; `tag` is the tag specification's type."""
 
     def specification(scope: Scope) -> list[dict[str, Any]] | None:
