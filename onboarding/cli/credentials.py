@@ -1,27 +1,18 @@
-"""`flexpay-onboard credentials`: client credentials go in, move on and out, and never show."""
+"""`flexpay-onboard credentials`: client credentials go in, move on and out, and never show.
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+Over 300 lines, because it is one page per command and most of it is what --help says.
+"""
+
+from dataclasses import replace
 from datetime import UTC, datetime
-from ipaddress import IPv4Address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from onboarding.cli import credentials_parts as parts
 from onboarding.cli import options, terminal
-from onboarding.deployment import Environment
-from onboarding.errors import Finding, InputError, ToolkitError
-
-if TYPE_CHECKING:
-    import requests
-
-    from onboarding.credentials.intake import Refused
-    from onboarding.credentials.lifecycle import Vault
-    from onboarding.credentials.proof import Ground
-    from onboarding.credentials.workflow import Summary
-    from onboarding.flexpay.credentials import ClientCredentials
+from onboarding.errors import InputError, ToolkitError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -89,20 +80,216 @@ def put(
     environment's egress; a pair the partner refuses is not stored. A first pair may be stored
     before the addresses are approved, and is then recorded as not proven.
 
-        vault read -format=json … | flexpay-onboard credentials put -s production -m acme-air
+    Example: vault read … | flexpay-onboard credentials put -s production -m acme-air
     """
     from onboarding.credentials import workflow
 
-    environment = _environment(stacks, outputs, directory, merchant, file=file, fd=fd)
-    vaults = _vaults(environment, merchant)
-    ground = _ground(environment, merchant, directory, ledger, source_address, unproven)
-    pair = _pair(environment, merchant, vaults, directory, file, fd, reason=unproven)
-    with _working(f"storing the credentials of {merchant} in {environment.name}"):
-        summary = workflow.put(
-            vaults, environment.merchants[merchant].secret_name, pair, ground, restore=restore
+    parts.one_source(outputs, file, fd)
+    environment = parts.chosen(stacks, outputs, directory, merchant)
+    vaults = parts.vaults_of(environment, merchant)
+    ground = parts.ground_of(environment, merchant, directory, ledger, source_address, unproven)
+    pair = parts.read_pair(environment, merchant, vaults, directory, file, fd)
+    parts.keep_out_of_reason(unproven, pair)
+    name = environment.merchants[merchant].secret_name
+    with parts.working(f"storing the credentials of {merchant} in {environment.name}"):
+        summary = workflow.put(vaults, name, pair, ground, restore=restore)
+    code = parts.report(summary, environment, merchant, "put", as_json=as_json)
+    parts.offer_shredding(file, shred, stored=code == 0)
+    return code
+
+
+@app.command()
+def stage(
+    merchant: Merchant,
+    stacks: options.Stacks = None,
+    outputs: options.OutputFiles = None,
+    directory: options.Directory = Path(),
+    file: File = None,
+    fd: Descriptor = None,
+    shred: Shred = None,
+    restore: Restore = False,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> int:
+    """Store a pair beside the current one; consumers do not get it yet.
+
+    It takes the label AWSPENDING in every stack. `promote` proves it and makes it current;
+    `retire --staged` gives it up. In an empty secret the first version is current at once (AWS).
+    """
+    from onboarding.credentials import workflow
+
+    parts.one_source(outputs, file, fd)
+    environment = parts.chosen(stacks, outputs, directory, merchant)
+    vaults = parts.vaults_of(environment, merchant)
+    pair = parts.read_pair(environment, merchant, vaults, directory, file, fd)
+    name = environment.merchants[merchant].secret_name
+    with parts.working(f"staging credentials of {merchant} in {environment.name}"):
+        summary = workflow.stage(vaults, name, pair, restore=restore)
+    code = parts.report(summary, environment, merchant, "stage", as_json=as_json)
+    parts.offer_shredding(file, shred, stored=code == 0)
+    return code
+
+
+@app.command()
+def promote(
+    merchant: Merchant,
+    stacks: options.Stacks = None,
+    outputs: options.OutputFiles = None,
+    directory: options.Directory = Path(),
+    ledger: options.LedgerFile = None,
+    source_address: Source = None,
+    unproven: Unproven = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> int:
+    """Prove the staged pair, then make it the current one in every stack.
+
+    A token is obtained with the staged pair from behind the environment's egress; without one
+    nothing changes. The pair that was current becomes the previous one, for `rollback`.
+    """
+    from onboarding.credentials import workflow
+
+    environment = parts.chosen(stacks, outputs, directory, merchant)
+    ground = parts.ground_of(environment, merchant, directory, ledger, source_address, unproven)
+    with parts.working(f"promoting the staged credentials of {merchant} in {environment.name}"):
+        summary = workflow.promote(parts.vaults_of(environment, merchant), ground)
+    return parts.report(summary, environment, merchant, "promote", as_json=as_json)
+
+
+@app.command()
+def rollback(
+    merchant: Merchant,
+    stacks: options.Stacks = None,
+    outputs: options.OutputFiles = None,
+    directory: options.Directory = Path(),
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> int:
+    """Make the previous pair current again, in every stack.
+
+    Moves labels only: no value is read or written, so it works when nothing else does. A second
+    run changes nothing. The way forward afterwards is `put`, or `stage` and `promote`.
+    """
+    from onboarding.credentials import withdrawal
+
+    environment = parts.chosen(stacks, outputs, directory, merchant)
+    with parts.working(f"rolling back the credentials of {merchant} in {environment.name}"):
+        summary = withdrawal.roll_back(parts.vaults_of(environment, merchant))
+    return parts.report(summary, environment, merchant, "rollback", as_json=as_json)
+
+
+@app.command()
+def retire(
+    merchant: Merchant,
+    stacks: options.Stacks = None,
+    outputs: options.OutputFiles = None,
+    directory: options.Directory = Path(),
+    cache_seconds: Annotated[
+        int,
+        typer.Option(
+            "--cache-seconds", metavar="N", min=0, help="How long consumers keep a pair they have read."
+        ),
+    ] = 3600,
+    staged: Annotated[
+        bool, typer.Option("--staged", help="Give up the staged pair instead of the previous one.")
+    ] = False,
+    unproven: Unproven = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> int:
+    """Give up the previous pair, and print the request to the partner to revoke it.
+
+    Refused until every consumer's cache has run out, counted from the promotion, and while the
+    current pair was never proven. The value itself is purged by AWS in its own time.
+    """
+    from onboarding.credentials import withdrawal
+
+    environment = parts.chosen(stacks, outputs, directory, merchant)
+    parts.checked_reason(unproven)
+    vaults = parts.vaults_of(environment, merchant)
+    with parts.working(f"retiring credentials of {merchant} in {environment.name}"):
+        if staged:
+            summary = withdrawal.discard(vaults)
+        else:
+            summary = withdrawal.retire(vaults, cache_seconds=cache_seconds, unproven_reason=unproven)
+    return parts.report(summary, environment, merchant, "retire", as_json=as_json)
+
+
+@app.command()
+def request(
+    merchant: Merchant,
+    stacks: options.Stacks = None,
+    outputs: options.OutputFiles = None,
+    directory: options.Directory = Path(),
+    verbose: options.Verbose = False,
+) -> None:
+    """Print a text with which the partner can encrypt the pair for us.
+
+    Makes an RSA key in KMS whose private half never leaves it; a second run prints the same key.
+    The text holds the public key, its fingerprint and the openssl line. The answer goes to
+    `credentials receive`. The key costs about a dollar a month and is removed once it was used.
+
+    Example: flexpay-onboard credentials request -s production -m acme-air > request.txt
+    """
+    from onboarding.credentials import sealed
+
+    environment = parts.chosen(stacks, outputs, directory, merchant)
+    about = environment.merchants[merchant]
+    alias = sealed.alias_of(environment.name, merchant)
+    with terminal.working(f"asking KMS for the key {alias}"):
+        public = parts.key_store_of(environment, merchant).open(
+            alias,
+            description=f"Receives Flex Pay credentials of {merchant} in {environment.name}",
+            tags={"flexpay:environment": environment.name, "flexpay:merchant": merchant},
         )
-    code = _report(summary, environment, merchant, "put", as_json=as_json)
-    _offer_shredding(file, shred, stored=code == 0)
+    terminal.product(
+        sealed.render(
+            sealed.Request(
+                environment.name,
+                merchant,
+                about.legal_entity,
+                about.integration_id,
+                public.der,
+                datetime.now(UTC),
+            )
+        )
+    )
+
+
+@app.command()
+def receive(
+    merchant: Merchant,
+    stacks: options.Stacks = None,
+    outputs: options.OutputFiles = None,
+    directory: options.Directory = Path(),
+    answer: Annotated[
+        str, typer.Argument(metavar="[FILE|-]", help="The partner's answer; - is standard input.")
+    ] = "-",
+    restore: Restore = False,
+    keep_key: Annotated[bool, typer.Option("--keep-key", help="Do not remove the key afterwards.")] = False,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> int:
+    """Decrypt the partner's answer to a request inside KMS, and stage the pair.
+
+    Nothing is written to disk. `promote` proves the pair and makes it current.
+    """
+    from onboarding.credentials import intake, sealed, workflow
+
+    parts.one_source(outputs, Path(answer) if answer != "-" else None, None)
+    environment = parts.chosen(stacks, outputs, directory, merchant)
+    cipher = parts.read_answer(answer)
+    vaults = parts.vaults_of(environment, merchant)
+    keys = parts.key_store_of(environment, merchant)
+    alias = sealed.alias_of(environment.name, merchant)
+    with parts.working(f"receiving credentials of {merchant} in {environment.name}"):
+        judged = intake.from_json(keys.decrypt(alias, cipher))
+        pair = parts.accepted(judged, environment, merchant, vaults, directory)
+        summary = workflow.stage(vaults, environment.merchants[merchant].secret_name, pair, restore=restore)
+    code = parts.report(summary, environment, merchant, "receive", as_json=as_json)
+    if code == 0 and not keep_key:
+        gone = keys.close(alias)
+        terminal.say(f"the key of the request is not needed any more and will be deleted{parts.on(gone)}")
     return code
 
 
@@ -120,14 +307,12 @@ def status(
     The age is that of the version in use. Ends with 3 while a secret is empty, 1 when a deletion
     is scheduled or regions differ, 4 when AWS gives no answer.
     """
-    from dataclasses import replace
-
     from onboarding.credentials import status as table
 
     environment = options.load_environment(stacks, outputs, directory)
     rows = []
     for name in options.chosen_merchants(merchants, environment):
-        for vault in _vaults(environment, name):
+        for vault in parts.vaults_of(environment, name):
             row = table.Row(
                 name, vault.stack, vault.region, environment.merchants[name].secret_name, state=None
             )
@@ -141,210 +326,3 @@ def status(
     now = datetime.now(UTC)
     terminal.product(table.as_json(rows, now) if as_json else table.as_text(rows, now))
     return table.exit_code(rows)
-
-
-@contextmanager
-def _working(what: str) -> Iterator[None]:
-    try:
-        with terminal.working(what):
-            yield
-    except ToolkitError:
-        terminal.say("nothing was promoted: what was current before is still current")
-        raise
-
-
-def _environment(
-    stacks: Sequence[str] | None,
-    outputs: Sequence[str] | None,
-    directory: Path,
-    merchant: str,
-    *,
-    file: Path | None = None,
-    fd: int | None = None,
-) -> Environment:
-    if file is not None and fd is not None:
-        raise InputError("--file and --fd exclude each other", hint="name one source of the pair")
-    if outputs and "-" in outputs and file is None and fd in (None, 0):
-        raise InputError(
-            "--outputs - and the pair cannot both come from stdin", hint="use --fd or --file for the pair"
-        )
-    environment = options.load_environment(stacks, outputs, directory)
-    options.chosen_merchants([merchant], environment)
-    return environment
-
-
-def _vaults(environment: Environment, merchant: str) -> "list[Vault]":
-    from onboarding.aws.clients import Clients
-    from onboarding.aws.secret_store import SecretStore
-    from onboarding.credentials.lifecycle import Vault
-
-    clients = Clients()
-    return [
-        Vault(
-            stack.source,
-            stack.region,
-            stack.merchants[merchant].secret_arn,
-            SecretStore(clients.client("secretsmanager", stack.region)),
-        )
-        for stack in environment.stacks
-        if merchant in stack.merchants
-    ]
-
-
-def _ground(
-    environment: Environment,
-    merchant: str,
-    directory: Path,
-    ledger: Path | None,
-    source_address: str | None,
-    reason: str | None,
-) -> "Ground":
-    from onboarding.credentials.proof import Ground
-    from onboarding.credentials.record import flaw_of_reason
-    from onboarding.credentials.token_prover import TokenProver, observed_address
-    from onboarding.flexpay.transport import open_session
-
-    if reason is not None and (flaw := flaw_of_reason(reason)):
-        raise InputError(f"--unproven: the reason {flaw}", hint="give one short sentence in plain ASCII")
-    if reason is not None and source_address is not None:
-        raise InputError("--unproven and --source-address exclude each other", hint="give one of them")
-    source = _address(source_address)
-    bundle = environment.partner.ca_bundle
-    ca = directory / bundle if bundle else None
-
-    def fresh() -> "requests.Session":
-        return open_session(ca, str(source) if source else None)
-
-    prover = TokenProver(
-        environment,
-        fresh,
-        source=source,
-        observe=lambda: observed_address(fresh, environment.partner.echo),
-    )
-    return Ground(prover, reason, _approved(environment, merchant, directory, ledger))
-
-
-def _address(text: str | None) -> IPv4Address | None:
-    try:
-        return IPv4Address(text) if text is not None else None
-    except ValueError:
-        raise InputError(f"--source-address {text}: not an IPv4 address") from None
-
-
-def _approved(
-    environment: Environment, merchant: str, directory: Path, ledger: Path | None
-) -> frozenset[IPv4Address]:
-    from onboarding.ledger_file import read_ledger
-
-    path = options.ledger_path(ledger, directory, environment)
-    if ledger is None and not path.exists():
-        return frozenset()
-    active = {address.address for address in environment.active_addresses}
-    return read_ledger(path, environment=environment.name).approved_for(merchant) & active
-
-
-def _pair(
-    environment: Environment,
-    merchant: str,
-    vaults: "Sequence[Vault]",
-    directory: Path,
-    file: Path | None,
-    fd: int | None,
-    *,
-    reason: str | None,
-) -> "ClientCredentials":
-    from onboarding.credentials import intake, sources, workflow
-    from onboarding.redaction import Redactor
-
-    if file is not None:
-        judged = intake.from_json(sources.read_private_file(file))
-    elif fd is not None:
-        judged = intake.from_json(sources.read_descriptor(fd, name=f"--fd {fd}"))
-    elif sys.stdin.isatty():
-        judged = _prompted(environment, merchant)
-    else:
-        judged = intake.from_json(sources.read_descriptor(sys.stdin.fileno(), name="stdin"))
-    if isinstance(judged, intake.Refused):
-        raise InputError(
-            judged.reason, hint="nothing was stored; ask for the pair again if it was cut or mangled"
-        )
-    redactor = Redactor([judged.client_secret])
-    if reason and redactor.leaks(reason):
-        raise InputError(
-            "--unproven: the reason holds the client secret", hint="have the pair revoked: it was an argument"
-        )
-    other, _ = workflow.look_alike(judged, _elsewhere(environment, merchant, vaults, directory))
-    if other:
-        raise InputError(
-            f"this pair is in use in environment {other}, not meant for {environment.name}",
-            hint="nothing was stored; credentials are issued per environment, ask for this one's",
-        )
-    return judged
-
-
-def _prompted(environment: Environment, merchant: str) -> "ClientCredentials | Refused":
-    from getpass import getpass
-
-    from onboarding.credentials import intake
-    from onboarding.redaction import Hidden
-
-    terminal.say(f"credentials of {merchant} for {environment.name}; what you type does not show")
-    client_id = Hidden(getpass("client ID: ", stream=sys.stderr))
-    return intake.from_fields(client_id, Hidden(getpass("client secret: ", stream=sys.stderr)))
-
-
-def _elsewhere(
-    environment: Environment, merchant: str, vaults: "Sequence[Vault]", directory: Path
-) -> "list[tuple[str, Vault]]":
-    from dataclasses import replace
-
-    from stacks.contract import secret_name
-
-    # the environments this folder keeps books of; their secrets are asked for by name
-    names = sorted(path.stem for path in (directory / "allowlist").glob("*.yaml"))
-    return [
-        (name, replace(vault, secret_id=secret_name(name, merchant)))
-        for name in names
-        if name != environment.name
-        for vault in vaults
-    ]
-
-
-def _report(
-    summary: "Summary", environment: Environment, merchant: str, action: str, *, as_json: bool
-) -> int:
-    from onboarding.credentials import lifecycle, render
-
-    if as_json:
-        terminal.product(
-            render.as_json(summary, environment=environment.name, merchant=merchant, action=action)
-        )
-    else:
-        terminal.product(render.as_text(summary, environment=environment.name, merchant=merchant))
-        for note in summary.notes:
-            terminal.say(f"note: {note}")
-    for result in summary.results:
-        if result.error:
-            terminal.problem(f"{result.stack}: {result.error.diagnostics()}")
-    return lifecycle.exit_code(summary.results)
-
-
-def _offer_shredding(file: Path | None, shred: bool | None, *, stored: bool) -> None:
-    from onboarding.credentials import sources
-
-    if file is None or shred is False or not stored:
-        return
-    if shred is None:
-        if not sys.stdin.isatty():
-            terminal.say(f"note: {file} still holds the pair; --shred removes it")
-            return
-        shred = typer.confirm(f"overwrite and remove {file}?", default=True, err=True)
-    if shred:
-        try:
-            sources.shred(file)
-        except OSError as error:
-            raise Finding(
-                f"{file}: the pair is stored, but the file cannot be removed: {error.strerror}",
-                hint="remove it by hand",
-            ) from None
-        terminal.say(f"{file} was overwritten and removed")

@@ -172,6 +172,8 @@ def _stage_one(
     vault, state = item.vault, item.state
     if state.has(version_id, PENDING, CURRENT):
         return item.result(Outcome.UNCHANGED, version_id, "already stored by an earlier run")
+    displaced = state.pending
+    _tidy(vault, state, leaving=displaced if displaced and displaced.stages == {PENDING} else None)
     labels = (PENDING,) if state.versions else (PENDING, first_record.label())
     carried = vault.store.put(vault.secret_id, credentials, version_id=version_id, labels=labels)
     if PENDING not in carried:
@@ -182,7 +184,6 @@ def _stage_one(
         return item.result(
             Outcome.STAGED, version_id, "the first version of a secret is current at once (AWS)"
         )
-    displaced = state.pending
     note = f"replaces what was staged since {displaced.created}" if displaced else ""
     return item.result(Outcome.STAGED, version_id, note)
 
@@ -194,6 +195,7 @@ def _promote_one(item: Held, version_id: str, expected: Version | None, record: 
     if current is None or current.id != version_id:
         if current and (expected is None or current.id != expected.id):
             raise _overtaken(vault, current.id)
+        _tidy(vault, state, leaving=state.previous, keep=version_id)
         _keep_record(vault, state, version_id, record)
         _move(vault, CURRENT, to=version_id, source=current.id if current else None)
         changed = True
@@ -203,7 +205,6 @@ def _promote_one(item: Held, version_id: str, expected: Version | None, record: 
     if state.has(version_id, PENDING):
         _move(vault, PENDING, to=None, source=version_id)
         changed = True
-    _tidy(vault)
     if changed:
         return item.result(Outcome.PROMOTED, version_id)
     return item.result(Outcome.UNCHANGED, version_id, "already current")
@@ -213,9 +214,9 @@ def _roll_back_one(item: Held, target: str | None, record: Record) -> StackResul
     vault, current = item.vault, item.state.current
     if target is None or current is None or current.id == target:
         return item.result(Outcome.UNCHANGED, current.id if current else None, "already rolled back")
+    _tidy(vault, item.state, leaving=None, keep=target)
     _keep_record(vault, item.state, target, record)
     _move(vault, CURRENT, to=target, source=current.id)
-    _tidy(vault)
     return item.result(Outcome.ROLLED_BACK, target)
 
 
@@ -223,8 +224,8 @@ def _retire_one(item: Held, label: str) -> StackResult:
     vault, version = item.vault, item.state.holder(label)
     if version is None:
         return item.result(Outcome.UNCHANGED, note=f"nothing carries {label}")
+    _tidy(vault, item.state, leaving=version if version.stages == {label} else None)
     _move(vault, label, to=None, source=version.id)
-    _tidy(vault)
     return item.result(Outcome.RETIRED, version.id)
 
 
@@ -241,10 +242,14 @@ def _keep_record(vault: Vault, state: SecretState, version_id: str, record: Reco
         _move(vault, record.label(), to=version_id, source=None)
 
 
-def _tidy(vault: Vault) -> None:
-    # a version with any label is kept for ever, so records must not outlive the stages
-    for version in vault.store.state(vault.secret_id).versions:
-        if not version.in_use:
+def _tidy(vault: Vault, state: SecretState, *, leaving: Version | None, keep: str | None = None) -> None:
+    """Remove our records from versions without stages, and from the one that is about to lose its last.
+
+    A version with any label is kept for ever (AWS). Done before the move, so that a run that is
+    interrupted after it leaves nothing behind.
+    """
+    for version in state.versions:
+        if version.id != keep and (not version.in_use or version is leaving):
             for label in labels_of(version):
                 _move(vault, label, to=None, source=version.id)
 

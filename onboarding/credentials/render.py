@@ -3,29 +3,33 @@
 import json
 from typing import Any
 
+from onboarding.credentials.common import Summary
 from onboarding.credentials.lifecycle import StackResult
 from onboarding.credentials.record import Basis, Record
-from onboarding.credentials.workflow import Summary
+from onboarding.credentials.revocation import Revocation, letter
+from onboarding.deployment import Merchant
 
 FORMAT_VERSION = 1
 
 
-def as_text(summary: Summary, *, environment: str, merchant: str) -> str:
-    """Return the lines a person reads."""
-    lines = [f"credentials of {merchant} in {environment}"]
+def as_text(summary: Summary, environment: str, merchant: Merchant) -> str:
+    """Return the lines a person reads; the request to the partner, where there is one, comes last."""
+    lines = [f"credentials of {merchant.name} in {environment}"]
     lines += [f"  {_line(result)}" for result in summary.results]
     if summary.record:
         lines.append(f"  proof: {ground(summary.record)}")
+    if summary.revocation:
+        lines += ["", _letter(summary.revocation, environment, merchant)]
     return "\n".join(lines)
 
 
-def as_json(summary: Summary, *, environment: str, merchant: str, action: str) -> str:
+def as_json(summary: Summary, environment: str, merchant: Merchant, *, action: str) -> str:
     """Return the versioned form for pipelines."""
     return json.dumps(
         {
             "version": FORMAT_VERSION,
             "environment": environment,
-            "merchant": merchant,
+            "merchant": merchant.name,
             "action": action,
             "proof": record_json(summary.record),
             "stacks": [
@@ -39,9 +43,16 @@ def as_json(summary: Summary, *, environment: str, merchant: str, action: str) -
                 for result in summary.results
             ],
             "notes": list(summary.notes),
+            "requestToPartner": (
+                _letter(summary.revocation, environment, merchant) if summary.revocation else None
+            ),
         },
         indent=2,
     )
+
+
+def _letter(about: Revocation, environment: str, merchant: Merchant) -> str:
+    return letter(environment, merchant.name, merchant.integration_id, merchant.legal_entity, about)
 
 
 def record_json(record: Record | None) -> dict[str, Any] | None:

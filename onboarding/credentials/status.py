@@ -109,7 +109,7 @@ def _paragraph(row: Row, now: datetime) -> list[str]:
     if row.error:
         return [*lines, f"  unknown: {row.error}"]
     if row.state is None or row.state.deleted_at:
-        return [*lines, f"  deletion scheduled since {_when(row.state.deleted_at if row.state else None)}"]
+        return [*lines, f"  deletion scheduled for {_when(row.state.deleted_at if row.state else None)}"]
     if row.current is None:
         lines.append("  empty: no credentials stored yet")
     else:

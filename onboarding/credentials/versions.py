@@ -32,9 +32,14 @@ class Version:
     labels: frozenset[str]
 
     @property
+    def stages(self) -> frozenset[str]:
+        """The service's own labels among all."""
+        return self.labels & {CURRENT, PREVIOUS, PENDING}
+
+    @property
     def in_use(self) -> bool:
-        """Tell whether the service's own labels keep the version alive."""
-        return bool(self.labels & {CURRENT, PREVIOUS, PENDING})
+        """Tell whether the version has a stage; without one it is only waiting to be purged."""
+        return bool(self.stages)
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class SecretState:
     versions: tuple[Version, ...]
     """Also those without labels, as long as the service keeps them."""
     deleted_at: datetime | None = None
-    """When its deletion was scheduled; it cannot be read until it is restored."""
+    """The day it is scheduled to be deleted; it cannot be read until it is restored."""
     rotation_enabled: bool = False
     changed_at: datetime | None = None
 

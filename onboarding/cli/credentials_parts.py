@@ -1,0 +1,287 @@
+"""What the credentials commands have in common: from options to values, and from values to output."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from onboarding.cli import options, terminal
+from onboarding.deployment import Environment
+from onboarding.errors import Finding, InputError, ToolkitError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import requests
+
+    from onboarding.aws.key_store import KeyStore
+    from onboarding.credentials.common import Summary
+    from onboarding.credentials.intake import Refused
+    from onboarding.credentials.lifecycle import Vault
+    from onboarding.credentials.proof import Ground
+    from onboarding.flexpay.credentials import ClientCredentials
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show that something is under way; if it fails, say first what that means for what is in use."""
+    try:
+        with terminal.working(what):
+            yield
+    except ToolkitError:
+        terminal.say("what was current before is still current")
+        raise
+
+
+def chosen(
+    stacks: Sequence[str] | None, outputs: Sequence[str] | None, directory: Path, merchant: str
+) -> Environment:
+    """Read the outputs and make sure that the environment has this merchant."""
+    environment = options.load_environment(stacks, outputs, directory)
+    options.chosen_merchants([merchant], environment)
+    return environment
+
+
+def one_source(outputs: Sequence[str] | None, file: Path | None, fd: int | None) -> None:
+    """Refuse options that name two sources of the pair, or one stream for two things."""
+    if file is not None and fd is not None:
+        raise InputError("--file and --fd exclude each other", hint="name one source of the pair")
+    if outputs and "-" in outputs and file is None and fd in (None, 0):
+        raise InputError(
+            "--outputs - and the pair cannot both come from stdin", hint="use --fd or --file for the pair"
+        )
+
+
+def vaults_of(environment: Environment, merchant: str) -> "list[Vault]":
+    """Return the merchant's secret in every stack that has the merchant."""
+    from onboarding.aws.clients import Clients
+    from onboarding.aws.secret_store import SecretStore
+    from onboarding.credentials.lifecycle import Vault
+
+    clients = Clients()
+    return [
+        Vault(
+            stack.source,
+            stack.region,
+            stack.merchants[merchant].secret_arn,
+            SecretStore(clients.client("secretsmanager", stack.region)),
+        )
+        for stack in environment.stacks
+        if merchant in stack.merchants
+    ]
+
+
+def checked_reason(reason: str | None) -> None:
+    """Refuse a reason that cannot be recorded."""
+    from onboarding.credentials.record import flaw_of_reason
+
+    if reason is not None and (flaw := flaw_of_reason(reason)):
+        raise InputError(f"--unproven: the reason {flaw}", hint="give one short sentence in plain ASCII")
+
+
+def ground_of(
+    environment: Environment,
+    merchant: str,
+    directory: Path,
+    ledger: Path | None,
+    source_address: str | None,
+    reason: str | None,
+) -> "Ground":
+    """Return how a pair is to be proven, or why not."""
+    from onboarding.credentials.proof import Ground
+    from onboarding.credentials.token_prover import TokenProver, observed_address
+    from onboarding.flexpay.transport import open_session
+
+    checked_reason(reason)
+    if reason is not None and source_address is not None:
+        raise InputError("--unproven and --source-address exclude each other", hint="give one of them")
+    source = _address(source_address)
+    bundle = environment.partner.ca_bundle
+    ca = directory / bundle if bundle else None
+
+    def fresh() -> "requests.Session":
+        return open_session(ca, str(source) if source else None)
+
+    prover = TokenProver(
+        environment,
+        fresh,
+        source=source,
+        observe=lambda: observed_address(fresh, environment.partner.echo),
+    )
+    return Ground(prover, reason, _approved(environment, merchant, directory, ledger))
+
+
+def key_store_of(environment: Environment, merchant: str) -> "KeyStore":
+    """Return the KMS of the first region that has the merchant: one key serves all of them."""
+    from onboarding.aws.clients import Clients
+    from onboarding.aws.key_store import KeyStore
+
+    stack = next(stack for stack in environment.stacks if merchant in stack.merchants)
+    return KeyStore(Clients().client("kms", stack.region))
+
+
+def read_answer(source: str) -> bytes:
+    """Read the partner's encrypted answer; it is no secret. Raises InputError."""
+    from onboarding.credentials import sealed
+
+    try:
+        data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+        return sealed.parse_answer(data.decode("ascii"))
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        reason = "not text" if isinstance(error, UnicodeDecodeError) else error
+        raise InputError(
+            f"{'stdin' if source == '-' else source}: the answer is {reason}",
+            hint="expected are the lines that the openssl line of the request prints",
+        ) from None
+
+
+def on(day: "datetime | None") -> str:
+    """Return `` on DATE``, or nothing where the day is not known."""
+    return f" on {day:%Y-%m-%d}" if day else ""
+
+
+def _address(text: str | None) -> IPv4Address | None:
+    try:
+        return IPv4Address(text) if text is not None else None
+    except ValueError:
+        raise InputError(f"--source-address {text}: not an IPv4 address") from None
+
+
+def _approved(
+    environment: Environment, merchant: str, directory: Path, ledger: Path | None
+) -> frozenset[IPv4Address]:
+    from onboarding.ledger_file import read_ledger
+
+    path = options.ledger_path(ledger, directory, environment)
+    if ledger is None and not path.exists():
+        return frozenset()
+    active = {address.address for address in environment.active_addresses}
+    return read_ledger(path, environment=environment.name).approved_for(merchant) & active
+
+
+def read_pair(
+    environment: Environment,
+    merchant: str,
+    vaults: "Sequence[Vault]",
+    directory: Path,
+    file: Path | None,
+    fd: int | None,
+) -> "ClientCredentials":
+    """Read a pair from where the options say and judge it. Raises InputError with nothing of it."""
+    from onboarding.credentials import intake, sources
+
+    if file is not None:
+        judged = intake.from_json(sources.read_private_file(file))
+    elif fd is not None:
+        judged = intake.from_json(sources.read_descriptor(fd, name=f"--fd {fd}"))
+    elif sys.stdin.isatty():
+        judged = _prompted(environment, merchant)
+    else:
+        judged = intake.from_json(sources.read_descriptor(sys.stdin.fileno(), name="stdin"))
+    return accepted(judged, environment, merchant, vaults, directory)
+
+
+def accepted(
+    judged: "ClientCredentials | Refused",
+    environment: Environment,
+    merchant: str,
+    vaults: "Sequence[Vault]",
+    directory: Path,
+) -> "ClientCredentials":
+    """Return a pair that intake took and that no other environment uses, else raise InputError."""
+    from onboarding.credentials import intake, workflow
+
+    if isinstance(judged, intake.Refused):
+        raise InputError(
+            judged.reason, hint="nothing was stored; ask for the pair again if it was cut or mangled"
+        )
+    other = workflow.look_alike(judged, elsewhere(environment, merchant, vaults, directory))
+    if other:
+        raise InputError(
+            f"this pair is in use in environment {other}, not meant for {environment.name}",
+            hint="nothing was stored; credentials are issued per environment, ask for this one's",
+        )
+    return judged
+
+
+def keep_out_of_reason(reason: str | None, pair: "ClientCredentials") -> None:
+    """Refuse a reason that repeats the secret: reasons are recorded in the clear."""
+    from onboarding.redaction import Redactor
+
+    if reason and Redactor([pair.client_secret]).leaks(reason):
+        raise InputError(
+            "--unproven: the reason holds the client secret",
+            hint="it was an argument and counts as known now: have the pair revoked",
+        )
+
+
+def _prompted(environment: Environment, merchant: str) -> "ClientCredentials | Refused":
+    from getpass import getpass
+
+    from onboarding.credentials import intake
+    from onboarding.redaction import Hidden
+
+    terminal.say(f"credentials of {merchant} for {environment.name}; what you type does not show")
+    client_id = Hidden(getpass("client ID: ", stream=sys.stderr))
+    return intake.from_fields(client_id, Hidden(getpass("client secret: ", stream=sys.stderr)))
+
+
+def elsewhere(
+    environment: Environment, merchant: str, vaults: "Sequence[Vault]", directory: Path
+) -> "list[tuple[str, Vault]]":
+    """Return the merchant's secrets of the other environments this folder keeps ledgers of."""
+    from stacks.contract import secret_name
+
+    names = sorted(path.stem for path in (directory / "allowlist").glob("*.yaml"))
+    return [
+        (name, replace(vault, secret_id=secret_name(name, merchant)))
+        for name in names
+        if name != environment.name
+        for vault in vaults
+    ]
+
+
+def report(summary: "Summary", environment: Environment, merchant: str, action: str, *, as_json: bool) -> int:
+    """Print what was done, stack by stack, and return the exit code."""
+    from onboarding.credentials import lifecycle, render
+
+    about = environment.merchants[merchant]
+    if as_json:
+        terminal.product(render.as_json(summary, environment.name, about, action=action))
+    else:
+        terminal.product(render.as_text(summary, environment.name, about))
+        for note in summary.notes:
+            terminal.say(f"note: {note}")
+    for result in summary.results:
+        if result.error:
+            terminal.problem(f"{result.stack}: {result.error.diagnostics()}")
+    return lifecycle.exit_code(summary.results)
+
+
+def offer_shredding(file: Path | None, shred: bool | None, *, stored: bool) -> None:
+    """Overwrite and remove the file that a stored pair came from, if asked to."""
+    from onboarding.credentials import sources
+
+    if file is None or shred is False or not stored:
+        return
+    if shred is None:
+        if not sys.stdin.isatty():
+            terminal.say(f"note: {file} still holds the pair; --shred removes it")
+            return
+        shred = typer.confirm(f"overwrite and remove {file}?", default=True, err=True)
+    if shred:
+        try:
+            sources.shred(file)
+        except OSError as error:
+            raise Finding(
+                f"{file}: the pair is stored, but the file cannot be removed: {error.strerror}",
+                hint="remove it by hand",
+            ) from None
+        terminal.say(f"{file} was overwritten and removed")
