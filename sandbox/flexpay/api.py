@@ -132,7 +132,7 @@ class Api:
         try:
             value = json.loads(request.body)
             notes = check(value, shape)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Refused(envelope(400, "not JSON", param="body", facts=facts)) from None
         except Invalid as invalid:
             raise Refused(envelope(400, invalid.message, param=invalid.param, facts=facts)) from None

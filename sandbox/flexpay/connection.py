@@ -7,6 +7,7 @@ import ssl
 import struct
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from email.utils import formatdate
 from threading import Event
@@ -17,6 +18,7 @@ from sandbox.flexpay.switches import Fault
 
 HEAD_LIMIT = 64 * 1024
 BODY_LIMIT = 4 * 2**20
+FAREWELL_SECONDS = 1.0
 HALF_OPEN = getattr(select, "POLLRDHUP", 0)
 
 
@@ -79,7 +81,10 @@ class Connection:
         if words[2] == "HTTP/1.0" and "connection" not in headers:
             headers["connection"] = "close"
         body = self._body(headers, deadline)
-        target = urlsplit(words[1])
+        try:
+            target = urlsplit(words[1])
+        except ValueError:
+            raise Malformed(envelope(400, "malformed target")) from None
         query = parse_qs(target.query, keep_blank_values=True)
         return Request(words[0], unquote(target.path), query, headers, body, self.peer)
 
@@ -167,8 +172,20 @@ class Connection:
         if action == "hold":
             self.wait(float("inf"))
         if action == "reset":
-            reset(self.sock)
+            # closing then sends RST instead of FIN
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            self._farewell()
         raise Gone
+
+    def _farewell(self) -> None:
+        """Send FIN, and take in what is still unread: closing over it would send RST instead."""
+        # the plain socket's methods: those of an SSLSocket would want to decipher it
+        with suppress(OSError):
+            socket.socket.shutdown(self.sock, socket.SHUT_WR)
+            self.sock.settimeout(FAREWELL_SECONDS)
+            while socket.socket.recv(self.sock, 65536):
+                pass
 
     # writing
 
@@ -205,7 +222,7 @@ class Connection:
                 self.wait(0.05)  # let what was sent arrive: a reset throws away what is unread
                 self.act(stop.action)
         if missing:
-            raise Gone
+            self.act("close")
 
     def _drip(self, body: bytes, fault: Fault) -> None:
         for start in range(0, len(body), fault.piece):
@@ -218,11 +235,6 @@ class Connection:
             self.sock.sendall(raw)
         except OSError:
             raise Gone from None
-
-
-def reset(sock: socket.socket) -> None:
-    """Arrange that closing the socket sends RST instead of FIN."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def spoil(faults: Sequence[Fault], request: Request, real: Callable[[], Answer]) -> Answer:

@@ -141,7 +141,7 @@ class Desk:
     def _receive(self, request: Request, parts: list[str]) -> Answer:
         try:
             document = parse(request.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise NotAccepted([f"the submission is not readable: {error}"]) from error
         submission_id = self._partner.reviewer.receive(document)
         return as_json(201, _brief(self._partner.book.submissions[submission_id]))
@@ -227,7 +227,7 @@ def _object(request: Request, required: set[str], optional: set[str] | None) -> 
     """Return the JSON object of a body; ``optional`` None allows any further member."""
     try:
         raw = json.loads(request.body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refused(_problem(400, "the body is not JSON")) from None
     if not isinstance(raw, dict):
         raise Refused(_problem(400, "the body is not a JSON object"))

@@ -210,7 +210,7 @@ class Listener:
         except Malformed as malformed:
             self._note(connection.peer, status=malformed.answer.status)
             connection.answer(malformed.answer, (), close=True)
-            raise Gone from None
+            connection.act("close")
         started = time.monotonic()
         endpoint = self._service.endpoint(request)
         faults = self._switches.for_call(endpoint, request.peer)
@@ -252,7 +252,7 @@ class Listener:
         connection.wait(self._service.latency())
         connection.answer(answer, faults, close=close, head_only=request.method == "HEAD")
         if close:
-            raise Gone
+            connection.act("close")
 
     def _handle(self, endpoint: str, request: Request) -> Answer:
         try:
