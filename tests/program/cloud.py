@@ -1,18 +1,20 @@
 """A cloud for program tests: answers by resource name, and refuses every call it does not know."""
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Any
 
+import pulumi
 from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+ENVIRONMENT = "production"
 EIP = "aws:ec2/eip:Eip"
 NAT = "aws:ec2/natGateway:NatGateway"
-Invoke = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+ROUTE = "aws:ec2/route:Route"
 
 
 def number(name: str) -> str:
@@ -20,45 +22,112 @@ def number(name: str) -> str:
     return f"{zlib.crc32(name.encode()):08x}"
 
 
+def allocation_of(name: str) -> str:
+    """Return the allocation that a new address of this name gets."""
+    return f"eipalloc-{number(name)}"
+
+
 def address_of(name: str) -> str:
-    """Return the address that the resource of this name gets."""
+    """Return the address that a new resource of this name gets."""
     return str(IPv4Address("198.18.0.0") + zlib.crc32(name.encode()) % 65536)
 
 
-def _zone(asked: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**asked, "networkBorderGroup": REGION, "zoneType": "availability-zone", "name": "us-east-1x"}
+@dataclass(frozen=True)
+class Held:
+    """An address that AWS holds before the program runs."""
 
+    address: str
+    slot: str | None = None
+    environment: str | None = ENVIRONMENT
+    interface: str | None = None
+    group: str = REGION
 
-def _first_up() -> dict[str, Invoke]:
-    """Return what an empty state and an empty account answer."""
-    return {
-        "pulumi:pulumi:readStackOutputs": lambda _: {"outputs": {}},
-        "aws:ec2/getEips:getEips": lambda _: {"allocationIds": [], "publicIps": []},
-        "aws:index/getAvailabilityZone:getAvailabilityZone": _zone,
-    }
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags it carries."""
+        tags = {"flexpay:environment": self.environment, "flexpay:slot": self.slot}
+        return {key: value for key, value in tags.items() if value}
 
 
 @dataclass
 class Cloud(Mocks):
-    """Records what is registered and makes up what AWS would answer."""
+    """Records what is registered and makes up what AWS and the engine would answer."""
 
-    invokes: dict[str, Invoke] = field(default_factory=_first_up)
+    held: dict[str, Held] = field(default_factory=dict)
+    """Allocation ID → address."""
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    """What the stack exported last time."""
+    state: Mapping[str, Any] = field(default_factory=dict)
+    """URN → {type, outputs}, as the last update left it."""
+    lookups: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    """Invoke → ID → answer: the network of mode existing."""
+    zone_types: Mapping[str, str] = field(default_factory=dict)
     recorded: list[MockResourceArgs] = field(default_factory=list)
+    options: dict[tuple[str, str], pulumi.ResourceOptions] = field(default_factory=dict)
+    chains: dict[pulumi.Resource, str] = field(default_factory=dict)
+    """Resource → its type behind those of its parents, the way a URN has it."""
+    names: set[str] = field(default_factory=set)
+    """What follows the project in every URN."""
+    asked: list[str] = field(default_factory=list)
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         self.recorded.append(args)
         made: dict[str, Any] = {"arn": f"arn:aws:made:{REGION}:{ACCOUNT}:{args.typ}/{args.name}"}
         identity = args.resource_id or f"id-{number(args.typ + args.name)}"
         if args.typ == EIP:
-            identity = args.resource_id or f"eipalloc-{number(args.name)}"
-            made |= {"allocationId": identity, "publicIp": address_of(args.name)}
+            before = self.held.get(args.resource_id or "")
+            identity = args.resource_id or allocation_of(args.name)
+            made |= {
+                "allocationId": identity,
+                "publicIp": before.address if before else address_of(args.name),
+            }
         elif args.typ == NAT:
             identity = f"nat-{number(args.name)}"
         elif args.typ == "aws:ec2/vpc:Vpc":
             made |= {"defaultRouteTableId": "rtb-main"}
         return identity, {**args.inputs, **made}
 
+    def note(self, args: pulumi.ResourceTransformationArgs) -> None:
+        """Keep the options of a resource, which mocks are not told, and its place in the tree."""
+        self.options[args.type_, args.name] = args.opts
+        parent = self.chains.get(args.opts.parent) if args.opts.parent else None
+        self.chains[args.resource] = f"{parent}${args.type_}" if parent else args.type_
+        self.names.add(f"{self.chains[args.resource]}::{args.name}")
+
     def call(self, args: MockCallArgs) -> Any:
-        if args.token not in self.invokes:
+        self.asked.append(args.token)
+        match args.token:
+            case "pulumi:pulumi:readStackOutputs":
+                return {"outputs": self.outputs}
+            case "pulumi:pulumi:readStackResourceOutputs":
+                return {"outputs": self.state}
+            case "aws:ec2/getEips:getEips":
+                found = {key: one for key, one in self.held.items() if _matches(key, one, args.args)}
+                return {"allocationIds": [*found], "publicIps": [one.address for one in found.values()]}
+            case "aws:ec2/getElasticIp:getElasticIp":
+                one = self.held[args.args["id"]]
+                return {
+                    **args.args,
+                    "publicIp": one.address,
+                    "tags": one.tags,
+                    "networkInterfaceId": one.interface,
+                }
+            case "aws:index/getAvailabilityZone:getAvailabilityZone":
+                kind = self.zone_types.get(args.args["zoneId"], "availability-zone")
+                return {**args.args, "networkBorderGroup": REGION, "zoneType": kind}
+        known = self.lookups.get(args.token, {})
+        wanted = args.args.get("id") or args.args.get("subnetId")
+        if wanted not in known:
             raise AssertionError(f"unexpected invoke: {args.token} {args.args}")
-        return self.invokes[args.token](args.args)
+        return {**args.args, **known[wanted]}
+
+    def of_type(self, kind: str) -> dict[str, MockResourceArgs]:
+        """Return what was registered of one type, by name."""
+        return {one.name: one for one in self.recorded if one.typ == kind}
+
+
+def _matches(allocation_id: str, one: Held, asked: Mapping[str, Any]) -> bool:
+    if any(one.tags.get(key) != value for key, value in (asked.get("tags") or {}).items()):
+        return False
+    shown = {"allocation-id": allocation_id, "network-border-group": one.group}
+    return all(shown[by["name"]] in by["values"] for by in asked.get("filters") or [])

@@ -1,0 +1,132 @@
+"""The configurations whose URNs are kept in ``urns/``; ``python -m tests.program.golden`` writes them.
+
+A URN that changes is a resource that the engine deletes and makes again. Whoever renames one gives
+the new name an alias, and only then writes these files anew.
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.program.cloud import REGION, Cloud, Held
+from tests.program.run import deploy, stack_config
+
+FOLDER = Path(__file__).with_name("urns")
+NETWORK = {"cidr": "10.64.0.0/16", "zones": ["use1-az1", "use1-az4", "use1-az6"]}
+TOPIC = f"arn:aws:sns:{REGION}:123456789012:alarms"
+
+
+def existing_network(**changed: Any) -> dict[str, Any]:
+    """Return what AWS shows of an existing VPC with two zones, by lookup."""
+    zones = {"use1-az1": "1", "use1-az4": "4"}
+    gateway = {"vpcId": "vpc-0000000a", "state": "available", "connectivityType": "public"}
+    table = {"natGatewayId": "", "gatewayId": "", "cidrBlock": "0.0.0.0/0"}
+    lookups: dict[str, Any] = {
+        "aws:ec2/getNatGateway:getNatGateway": {
+            f"nat-0000000{n}": {
+                **gateway,
+                "allocationId": f"eipalloc-0000000{n}",
+                "publicIp": f"198.18.9.{n}",
+                "secondaryAllocationIds": [],
+            }
+            for n in zones.values()
+        },
+        "aws:ec2/getSubnet:getSubnet": {
+            f"subnet-0000000{n}": {"vpcId": "vpc-0000000a", "availabilityZoneId": zone}
+            for zone, n in zones.items()
+        },
+        "aws:ec2/getRouteTable:getRouteTable": {
+            f"subnet-0000000{n}": {
+                "routeTableId": f"rtb-0000000{n}",
+                "routes": [{**table, "natGatewayId": f"nat-0000000{n}"}],
+            }
+            for n in zones.values()
+        },
+    }
+    return lookups | changed
+
+
+EXISTING = {
+    "vpcId": "vpc-0000000a",
+    "privateSubnets": {"use1-az1": "subnet-00000001", "use1-az4": "subnet-00000004"},
+    "natGateways": {"use1-az1": "nat-00000001", "use1-az4": "nat-00000004"},
+}
+
+CONFIGURATIONS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
+    "per-zone": ({"network": NETWORK}, {}),
+    "single": ({"network": NETWORK, "egress": {"mode": "single", "gatewayZone": "use1-az4"}}, {}),
+    "spares": (
+        {
+            "network": NETWORK,
+            "egress": {
+                "addresses": {
+                    "use1-az1/1": {"role": "spare"},
+                    "use1-az1/2": {"role": "active"},
+                    "use1-az4/1": {"role": "active"},
+                    "use1-az6/1": {"role": "active"},
+                },
+            },
+        },
+        {},
+    ),
+    "adoption": (
+        {
+            "egress": {
+                "addresses": {
+                    "use1-az1/1": {"role": "active", "allocation": "eipalloc-0000000a"},
+                    "use1-az4/1": {"role": "active"},
+                }
+            }
+        },
+        {
+            "held": {
+                "eipalloc-0000000a": Held("198.18.7.1", environment=None),
+                "eipalloc-0000000b": Held("198.18.7.2", "use1-az4/1"),
+            }
+        },
+    ),
+    "endpoints": (
+        {
+            "network": {
+                **NETWORK,
+                "endpoints": ["kms", "s3", "dynamodb", "secretsmanager"],
+                "flowLogs": True,
+            },
+            "verifier": {"alarmTopicArn": TOPIC},
+        },
+        {},
+    ),
+    "existing": (
+        {"network": EXISTING, "egress": {"mode": "existing"}},
+        {"lookups": existing_network()},
+    ),
+    "external": (
+        {
+            "network": None,
+            "egress": {
+                "mode": "external",
+                "addresses": [{"address": "198.18.1.1", "owner": "network team", "purpose": "egress VPC"}],
+            },
+        },
+        {},
+    ),
+}
+
+
+def deploy_named(name: str) -> tuple[dict[str, Any], Cloud]:
+    """Run the program with one of the configurations."""
+    settings, world = CONFIGURATIONS[name]
+    return deploy(stack_config(**settings), Cloud(**world))
+
+
+def urns_of(name: str) -> str:
+    """Return the URNs of one configuration, one per line, without stack and project."""
+    return "".join(f"{one}\n" for one in sorted(deploy_named(name)[1].names))
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for configuration in CONFIGURATIONS:
+        (FOLDER / f"{configuration}.txt").write_text(urns_of(configuration), encoding="utf-8")
+        sys.stdout.write(f"{configuration}\n")
