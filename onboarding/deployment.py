@@ -4,7 +4,7 @@ Standard library only: the function bundle carries this module.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address
 
@@ -103,6 +103,8 @@ class Stack:
     verifier_functions: Mapping[str, str] | None = None
     control_function: str | None = None
     proof_bucket: str | None = None
+    egress_by_zone: Mapping[str, str | None] = field(default_factory=dict)
+    """Zone → slot its private subnets leave through; None: they have no default route."""
 
 
 @dataclass(frozen=True)
@@ -168,10 +170,10 @@ def _agree(environment: str, members: tuple[Stack, ...]) -> None:
     first = members[0]
     holders: dict[IPv4Address, str] = {}
     for stack in members:
-        for field in ("partner", "contacts"):
-            if getattr(stack, field) != getattr(first, field):
+        for shared in ("partner", "contacts"):
+            if getattr(stack, shared) != getattr(first, shared):
                 raise ValueError(
-                    f"environment {environment}: {field} differs between {first.source} and {stack.source}"
+                    f"environment {environment}: {shared} differs between {first.source} and {stack.source}"
                 )
         for address in stack.addresses:
             if address.address in holders:

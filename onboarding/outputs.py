@@ -62,8 +62,9 @@ class _Address(_Lenient):
     zone: str
     address: IPv4Address
     role: Role
-    allocation_id: str | None
-    nat_gateway_id: str | None
+    # the engine leaves out what is null
+    allocation_id: str | None = None
+    nat_gateway_id: str | None = None
     owner: str | None = None
     purpose: str | None = None
 
@@ -75,8 +76,9 @@ class _Outputs(_Lenient):
     account_id: str
     partner: _Partner
     contacts: _Contacts
-    vpc_id: str | None
+    vpc_id: str | None = None
     egress_addresses: tuple[_Address, ...]
+    egress_by_zone: dict[str, str | None] = {}
     private_subnets: dict[str, str]
     route_tables: dict[str, str]
     merchants: dict[str, _Merchant]
@@ -144,6 +146,7 @@ def _to_stack(outputs: _Outputs, source: str) -> Stack:
         verifier_functions=outputs.verifier_functions,
         control_function=outputs.control_function,
         proof_bucket=outputs.proof_bucket,
+        egress_by_zone=outputs.egress_by_zone,
     )
 
 

@@ -74,7 +74,7 @@ def verify(  # noqa: D103 - its docstring is HELP, set below, because it is what
     from time import monotonic
 
     from onboarding import __version__
-    from onboarding.cli import verify_plan
+    from onboarding.cli import verify_adapters, verify_plan
     from onboarding.redaction import Redactor
     from onboarding.verification import runner
 
@@ -107,7 +107,9 @@ def verify(  # noqa: D103 - its docstring is HELP, set below, because it is what
         seconds=monotonic() - began,
         toolkit=__version__,
     )
-    output.publish(written, targets, redactor, as_json=as_json)
+    rendered = output.rendered(written, targets, redactor, as_json=as_json)
+    verify_adapters.keep_proofs(written, directory)
+    output.publish(rendered)
     raise typer.Exit(written.exit_code)
 
 

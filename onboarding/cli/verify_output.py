@@ -10,14 +10,17 @@ from time import monotonic
 
 from onboarding.cli import terminal
 from onboarding.errors import InputError
-from onboarding.files import write_atomically
+from onboarding.files import write_atomically, write_bytes_atomically
 from onboarding.redaction import Redactor
 from onboarding.verification.catalog import CHECKS
 from onboarding.verification.model import Report
-from onboarding.verification.reports import FORMATS, renderer
+from onboarding.verification.reports import EVIDENCE, FORMATS, TEXTS, renderer
+from onboarding.verification.reports.bundle import members, pack
 
 QUIET_SECONDS = 1.0
 LINE_EVERY_SECONDS = 10.0
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+"""Names the file a GitHub Actions step may append Markdown to."""
 
 
 @dataclass(frozen=True)
@@ -84,17 +87,49 @@ class Progress:
             sys.stderr.flush()
 
 
-def publish(report: Report, targets: Sequence[Target], redactor: Redactor, *, as_json: bool) -> None:
-    """Print the report and write the files; nothing at all where one of them would hold a secret."""
-    rendered = {name: renderer(name)(report) for name in {one.format for one in targets}}
-    product = renderer("json" if as_json else "text")(report)
-    if any(redactor.leaks(text) for text in [product, *rendered.values()]):
+@dataclass(frozen=True)
+class Rendered:
+    """Everything a run hands out, searched for secrets and ready to be written."""
+
+    product: str
+    files: tuple[tuple[Target, str | bytes], ...]
+    summary: str | None
+    """Markdown for the pipeline's step summary, where it offers one."""
+
+
+def rendered(report: Report, targets: Sequence[Target], redactor: Redactor, *, as_json: bool) -> Rendered:
+    """Render all that was asked for. A secret in any of it is a bug, and then nothing is written."""
+    wanted = {one.format for one in targets} | {"json" if as_json else "text"}
+    if EVIDENCE in wanted:
+        wanted = {*TEXTS, EVIDENCE}
+    if os.environ.get(STEP_SUMMARY):
+        wanted.add("markdown")
+    texts = {name: renderer(name)(report) for name in wanted - {EVIDENCE}}
+    bundle = members(report, texts) if EVIDENCE in wanted else {}
+    if any(redactor.leaks(text) for text in [*texts.values(), *bundle.values()]):
         raise AssertionError("a report would have held a secret; nothing was written")
-    for one in targets:
+    packed = pack(bundle, report.started_at) if bundle else b""
+    return Rendered(
+        product=texts["json" if as_json else "text"],
+        files=tuple((one, packed if one.format == EVIDENCE else texts[one.format]) for one in targets),
+        summary=texts["markdown"] if os.environ.get(STEP_SUMMARY) else None,
+    )
+
+
+def publish(ready: Rendered) -> None:
+    """Write the files, each in one step, and print the report. Raises InputError."""
+    for one, content in ready.files:
         try:
-            write_atomically(one.path, rendered[one.format])
+            if isinstance(content, bytes):
+                write_bytes_atomically(one.path, content)
+            else:
+                write_atomically(one.path, content)
         except OSError as error:
-            raise InputError(
-                f"--report {one.format}={one.path}: cannot be written: {error.strerror}"
-            ) from error
-    terminal.product(product)
+            raise InputError(f"--report {one.format}={one.path}: not written: {error.strerror}") from error
+    if ready.summary is not None:
+        try:
+            with Path(os.environ[STEP_SUMMARY]).open("a", encoding="utf-8") as summary:
+                summary.write(ready.summary)
+        except OSError as error:
+            terminal.say(f"the step summary was not written: {error.strerror}")
+    terminal.product(ready.product)

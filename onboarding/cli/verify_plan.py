@@ -2,8 +2,7 @@
 
 import re
 import socket
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
@@ -11,11 +10,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from onboarding.allowlist.ledger import Ledger
-from onboarding.aws.clients import Clients
 from onboarding.cli import options
+from onboarding.cli import verify_adapters as adapters
 from onboarding.deployment import Environment, Orders
 from onboarding.errors import InputError
-from onboarding.flexpay.credentials import ClientCredentials
 from onboarding.ledger_file import read_ledger
 from onboarding.redaction import Redactor
 from onboarding.verification import templates
@@ -59,7 +57,7 @@ def build(asked: Asked, environment: Environment, redactor: Redactor, *, run_id:
     )
     choices = Choices(tuple(merchants), frozenset(asked.skip), asked.allow_real_order, via)
     now = datetime.now(UTC)
-    store = _Store(environment)
+    store = adapters.Store(environment)
     bundle = environment.partner.ca_bundle
     ca_bundle = asked.directory / bundle if bundle else None
     addresses: list[IPv4Address | None] = [
@@ -76,10 +74,12 @@ def build(asked: Asked, environment: Environment, redactor: Redactor, *, run_id:
             ledger,
             choices,
             now,
+            last_proof=adapters.last_proof(asked.directory, environment),
             control_source=str(control) if control else None,
         ),
         vantages=vantages,
         orders=_orders(asked, environment, merchants, run_id=run_id, now=now),
+        routes=adapters.route_reader(environment, store.clients) if _has_routes(asked, environment) else None,
         control=LocalVantage(environment.partner, ca_bundle, redactor, None, control) if control else None,
         concurrency=asked.concurrency,
         wait_seconds=wait_seconds,
@@ -174,34 +174,5 @@ def _orders(
     return rendered
 
 
-class _Store:
-    """Reads each secret once per run, however many addresses are proven with it."""
-
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
-        self._clients = Clients()
-        self._making = threading.Lock()
-        self._locks: dict[tuple[str, str], threading.Lock] = {}
-        self._read: dict[tuple[str, str], ClientCredentials] = {}
-
-    def reader(self, address: IPv4Address | None) -> Callable[[str], ClientCredentials]:
-        """Return the reader for calls from an address: its own region's store."""
-        region = next((one.region for one in self._environment.addresses if one.address == address), None)
-        return lambda merchant: self._current(region, merchant)
-
-    def _current(self, region: str | None, merchant: str) -> ClientCredentials:
-        from onboarding.aws.secret_store import SecretStore
-
-        stack = next(
-            one
-            for one in self._environment.stacks
-            if merchant in one.merchants and region in (None, one.region)
-        )
-        key = (stack.region, merchant)
-        with self._making:
-            lock = self._locks.setdefault(key, threading.Lock())
-            client = self._clients.client("secretsmanager", stack.region)
-        with lock:
-            if key not in self._read:
-                self._read[key] = SecretStore(client).current(stack.merchants[merchant].secret_arn)
-            return self._read[key]
+def _has_routes(asked: Asked, environment: Environment) -> bool:
+    return "egress-routes" not in asked.skip and any(stack.private_subnets for stack in environment.stacks)

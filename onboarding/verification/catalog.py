@@ -56,6 +56,7 @@ CHECKS: tuple[Check, ...] = (
         places.egress_routes,
         required=False,
         early=True,
+        everywhere=True,
     ),
     Check(
         "egress-address",

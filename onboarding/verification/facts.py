@@ -64,7 +64,7 @@ class Facts:
     """The same calls from the control source."""
     control_source: str | None = None
     routes: Mapping[str, Verdict] = field(default_factory=dict)
-    """By zone: what the route tables say."""
+    """By active address: what the route tables say."""
 
     @property
     def active(self) -> tuple[EgressAddress, ...]:

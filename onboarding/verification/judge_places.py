@@ -86,15 +86,13 @@ def _skew(facts: Facts) -> float | None:
 
 
 def egress_routes(facts: Facts, subject: Subject, prior: Results) -> Verdict:
-    """The route tables of the subject's zone must lead to its declared address and nowhere else."""
-    if not any(stack.private_subnets for stack in facts.environment.stacks):
-        return Verdict(
-            Outcome.SKIP, "the environment has no private subnets of its own (egress.mode external)"
-        )
-    told = facts.routes.get(subject.zone or "")
-    if told is None:
-        return Verdict(Outcome.SKIP, "the zone of this place is not known")
-    return told
+    """The subnets that are meant to leave from an address must do so, and from nowhere else."""
+    told = facts.routes.get(subject.address or "")
+    if told is not None:
+        return told
+    if subject.address is None:
+        return Verdict(Outcome.SKIP, "where this place leaves from is not known")
+    return Verdict(Outcome.SKIP, "no private subnet of these stacks is meant to leave from it")
 
 
 def egress_address(facts: Facts, subject: Subject, prior: Results) -> Verdict:

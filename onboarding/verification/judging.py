@@ -53,21 +53,25 @@ def subjects(check: Check, facts: Facts) -> Iterator[Subject]:
     if check.scope is Scope.RUN:
         yield Subject()
     elif check.scope is Scope.ADDRESS:
-        yield from (place.subject for place in facts.places)
+        yield from _everywhere(check, facts, [place.subject for place in facts.places])
     elif check.scope is Scope.MERCHANT:
         yield from (Subject(merchant=merchant) for merchant in facts.choices.merchants)
     else:
-        places = [place.subject for place in facts.places if place.address]
-        if check.everywhere:
-            here = {place.address for place in places}
-            places += [
-                Subject(zone=one.zone, address=str(one.address))
-                for one in facts.active
-                if str(one.address) not in here
-            ]
+        places = _everywhere(check, facts, [place.subject for place in facts.places if place.address])
         for merchant in facts.choices.merchants:
             for place in sorted(places, key=lambda one: (one.zone or "", one.address or "")):
                 yield Subject(merchant, place.vantage, place.zone, place.address)
+
+
+def _everywhere(check: Check, facts: Facts, places: list[Subject]) -> list[Subject]:
+    if not check.everywhere:
+        return places
+    here = {place.address for place in places}
+    return places + [
+        Subject(zone=one.zone, address=str(one.address))
+        for one in facts.active
+        if str(one.address) not in here
+    ]
 
 
 def exit_code(results: Sequence[Result]) -> ExitCode:

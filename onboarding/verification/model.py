@@ -114,6 +114,8 @@ class Report:
     """Merchants whose test order was accepted in this run."""
     proven: tuple[Subject, ...]
     """Pairs that were proven in this run."""
+    inventory: tuple[Mapping[str, Any], ...] = ()
+    """The declared addresses, as JSON types."""
     waited_seconds: float | None = None
     """How long --wait waited; None without it."""
     notes: tuple[str, ...] = ()

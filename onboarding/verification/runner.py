@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from time import monotonic, sleep
 from typing import Any
 
-from onboarding.deployment import Environment
+from onboarding.deployment import EgressAddress, Environment
 from onboarding.flexpay.errors import NETWORK_BLOCKS, REFUSALS
 from onboarding.verification.catalog import CHECKS
 from onboarding.verification.facts import Facts, Place
 from onboarding.verification.judge_refusals import PAIRED
-from onboarding.verification.judging import exit_code, judge
+from onboarding.verification.judging import SKIPPED_BY_CHOICE, exit_code, judge
 from onboarding.verification.measurement import CallRecord, PairMeasurement, PlaceMeasurement
 from onboarding.verification.model import HOLDS, Outcome, Report, Result, Subject, Verdict
 from onboarding.verification.pool import side_by_side
@@ -102,7 +102,8 @@ def _look(plan: Plan, facts: Facts) -> Facts:
 def _settled(vantage: Vantage, measured: PlaceMeasurement, environment: Environment) -> Place:
     """Return the place with the address it leaves from, where the echoes agree on a declared one."""
     if vantage.address is not None:
-        return Place(vantage.name, vantage.zone, vantage.address, bound=True)
+        zones = [one.zone for one in environment.addresses if one.address == vantage.address]
+        return Place(vantage.name, vantage.zone or next(iter(zones), None), vantage.address, bound=True)
     observed = {sample.address for sample in measured.samples if sample.address}
     for one in environment.active_addresses:
         if observed == {str(one.address)}:
@@ -239,13 +240,29 @@ def report(plan: Plan, outcomes: Outcomes, *, run_id: str, seconds: float, toolk
             if one.check == "order-accepted" and one.outcome is Outcome.PASS
         ),
         proven=proven(results),
+        inventory=tuple(_inventory(one) for one in facts.environment.addresses),
         waited_seconds=outcomes.waited_seconds,
         notes=_notes(plan, outcomes),
     )
 
 
+def _inventory(one: EgressAddress) -> dict[str, Any]:
+    return {
+        "address": str(one.address),
+        "slot": one.slot,
+        "zone": one.zone,
+        "region": one.region,
+        "accountId": one.account_id,
+        "role": one.role.value,
+        "allocationId": one.allocation_id,
+        "natGatewayId": one.nat_gateway_id,
+    }
+
+
 def proven(results: Sequence[Result]) -> tuple[Subject, ...]:
     """Return the pairs that carried token and order call from an address that was seen to be theirs."""
+    if any(one.required and one.verdict.found == SKIPPED_BY_CHOICE for one in results):
+        return ()  # a run that was told not to look at something it needs proves nothing
     held: dict[tuple[str | None, str | None, str | None], set[str]] = {}
     places: dict[str | None, bool] = {}
     for one in results:

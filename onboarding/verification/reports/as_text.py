@@ -49,6 +49,8 @@ def _found(same: list[Result]) -> str:
     found = same[0].verdict.found if len({result.verdict.found for result in same}) == 1 else ""
     if not labels:
         return found
+    if same[0].outcome is Outcome.SKIP and len(same) > 1:
+        return f"{len(same)} times: {found}"
     named = ", ".join(labels[:_SHOWN_ALIKE])
     more = f" and {len(labels) - _SHOWN_ALIKE} more" if len(labels) > _SHOWN_ALIKE else ""
     return f"{named}{more}" + (f": {found}" if found else "")

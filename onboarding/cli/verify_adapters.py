@@ -1,0 +1,110 @@
+"""What ``verify`` reads and keeps outside the partner: secrets, route tables, proofs."""
+
+import socket
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from onboarding import proof as proofs
+from onboarding.aws.clients import Clients
+from onboarding.deployment import Environment
+from onboarding.errors import Finding, ToolkitError
+from onboarding.flexpay.credentials import ClientCredentials
+from onboarding.verification.model import Report, Verdict
+
+
+def last_proof(directory: Path, environment: Environment) -> Callable[[str, IPv4Address], datetime | None]:
+    """Return the question when a pair was last proven. Raises InputError for a damaged proof."""
+    kept = proofs.LocalProofs(directory).read(environment.name)
+
+    def when(merchant: str, address: IPv4Address) -> datetime | None:
+        proof = kept.get((merchant, address))
+        return proof.proven_at if proof else None
+
+    return when
+
+
+def keep_proofs(report: Report, directory: Path) -> None:
+    """Keep what this run proved, pair by pair; a run that found something wrong still proves the others.
+
+    Raises InputError where that cannot be written.
+    """
+    kept = proofs.LocalProofs(directory)
+    for pair in report.proven:
+        ordered = pair.merchant in report.order_proven
+        kept.write(
+            proofs.Proof(
+                environment=report.environment,
+                merchant=pair.merchant or "",
+                address=IPv4Address(pair.address or ""),
+                proven_at=report.started_at,
+                vantage=proofs.Vantage.LOCAL,
+                order=proofs.Order.PROVEN if ordered else proofs.Order.NOT_PROVEN,
+                source=socket.gethostname() or "localhost",
+                run_id=report.run_id,
+            )
+        )
+
+
+def route_reader(environment: Environment, clients: Clients) -> Callable[[], dict[str, Verdict]]:
+    """Return the work of reading every stack's route tables; trouble with AWS is a verdict."""
+
+    def read() -> dict[str, Verdict]:
+        from onboarding.allowlist.discovery import egress_of
+        from onboarding.aws.network import NetworkReader
+        from onboarding.verification.judge_routes import judge_routes, unread
+
+        verdicts: dict[str, Verdict] = {}
+        for stack in environment.stacks:
+            if stack.vpc_id is None:
+                continue
+            try:
+                reader = NetworkReader(clients.client("ec2", stack.region))
+                view = reader.view(region=stack.region, account_id=stack.account_id)
+                verdicts |= judge_routes(stack, egress_of(view, stack.vpc_id))
+            except ToolkitError as error:
+                verdicts |= unread(stack, error)
+            except KeyError:
+                gone = Finding(
+                    f"{stack.vpc_id} is not in {stack.region} of the account these credentials belong to",
+                    hint=f"log in to account {stack.account_id}, or run `pulumi refresh`",
+                )
+                verdicts |= unread(stack, gone)
+        return verdicts
+
+    return read
+
+
+class Store:
+    """Reads each secret once per run, however many addresses are proven with it."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self.clients = Clients()
+        self._making = threading.Lock()
+        self._locks: dict[tuple[str, str], threading.Lock] = {}
+        self._read: dict[tuple[str, str], ClientCredentials] = {}
+
+    def reader(self, address: IPv4Address | None) -> Callable[[str], ClientCredentials]:
+        """Return the reader for calls from an address: its own region's store."""
+        region = next((one.region for one in self._environment.addresses if one.address == address), None)
+        return lambda merchant: self._current(region, merchant)
+
+    def _current(self, region: str | None, merchant: str) -> ClientCredentials:
+        from onboarding.aws.secret_store import SecretStore
+
+        stack = next(
+            one
+            for one in self._environment.stacks
+            if merchant in one.merchants and region in (None, one.region)
+        )
+        key = (stack.region, merchant)
+        with self._making:
+            lock = self._locks.setdefault(key, threading.Lock())
+            client = self.clients.client("secretsmanager", stack.region)
+        with lock:
+            if key not in self._read:
+                self._read[key] = SecretStore(client).current(stack.merchants[merchant].secret_arn)
+            return self._read[key]
