@@ -82,3 +82,13 @@ def test_a_pair_that_somebody_else_staged_meanwhile_is_not_promoted() -> None:
         assert set(world.values("AWSCURRENT")) <= {A.to_json(), B.to_json()}, f"call {nth}"
         if world.values("AWSCURRENT") == [A.to_json()]:
             assert heard, f"call {nth}: not promoted, and not told"
+
+
+def test_a_pair_that_was_displaced_before_its_promotion_stays_behind() -> None:
+    after_our_put = 4
+    world, heard = interleaved(
+        ("us-east-1",), after_our_put, lambda world: workflow.stage(world.vaults(), NAME, C, now=world.now)
+    )
+    assert world.values("AWSCURRENT") == [A.to_json()]
+    assert world.values("AWSPENDING") == [C.to_json()]
+    assert "not staged" in heard[0]

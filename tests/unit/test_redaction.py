@@ -1,0 +1,127 @@
+"""Secrets are found in every form in which they turn up, and hidden text stays hidden."""
+
+import base64
+import copy
+import json
+import logging
+import pickle
+import traceback
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onboarding.redaction import MASK, Hidden, Redactor, encodings, guarded
+
+SECRET = 'p/ä"s+w\\0rd&=?~<x>'
+ASCII = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=64)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SECRET,
+        f"https://{SECRET}@host/",
+        json.dumps({"client_secret": SECRET}),
+        json.dumps({"client_secret": SECRET}, ensure_ascii=False),
+        repr(SECRET),
+        repr({"k": SECRET}),
+        quote(SECRET),
+        quote(SECRET, safe=""),
+        quote_plus(SECRET),
+        quote(SECRET, safe="").lower(),
+        f"https://user:{quote(SECRET, safe='')}@host/",
+        base64.b64encode(SECRET.encode()).decode(),
+        base64.urlsafe_b64encode(SECRET.encode()).decode(),
+        base64.b64encode(SECRET.encode()).decode().rstrip("="),
+        "Basic " + base64.b64encode(f"client-id:{SECRET}".encode()).decode(),
+        base64.b64encode(f"a {SECRET} b".encode()).decode(),
+        base64.b64encode(f"ab {SECRET} b".encode()).decode(),
+        base64.urlsafe_b64encode(f"abc {SECRET} b".encode()).decode(),
+        base64.b64encode(json.dumps({"s": "x"}).encode() + SECRET.encode()).decode(),
+    ],
+)
+def test_a_secret_is_found_and_masked_in_every_form(text: str) -> None:
+    redactor = Redactor([Hidden(SECRET)])
+    assert redactor.leaks(text)
+    masked = redactor.mask(text)
+    assert MASK in masked
+    assert not redactor.leaks(masked)
+
+
+@given(ASCII, st.binary(max_size=7), st.binary(max_size=7))
+def test_a_secret_is_found_in_base64_at_any_place(secret: str, before: bytes, after: bytes) -> None:
+    whole = before + secret.encode() + after
+    redactor = Redactor([Hidden(secret)])
+    assert redactor.leaks(base64.b64encode(whole).decode())
+    assert redactor.leaks(base64.urlsafe_b64encode(whole).decode())
+
+
+@given(ASCII, ASCII)
+def test_a_basic_header_is_masked_even_when_only_the_secret_is_known(client_id: str, secret: str) -> None:
+    header = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
+    assert secret.encode() not in _decodable(Redactor([Hidden(secret)]).mask(header))
+
+
+def _decodable(text: str) -> bytes:
+    first = text.partition(MASK)[0]
+    return base64.b64decode(first[: len(first) // 4 * 4])
+
+
+def test_innocent_text_stays_as_it_is() -> None:
+    redactor = Redactor([Hidden("S3cr3t-Value-1")])
+    text = "token call: not authorized (401) at https://localhost/api?grant_type=client_credentials"
+    assert redactor.mask(text) == text
+    assert not redactor.leaks(text)
+
+
+def test_a_longer_secret_is_masked_whole_where_a_shorter_one_is_part_of_it() -> None:
+    redactor = Redactor([Hidden("abcdefgh"), Hidden("abcdefgh-and-more")])
+    assert redactor.mask("x abcdefgh-and-more y") == f"x {MASK} y"
+
+
+def test_values_too_short_would_mask_innocent_text_and_are_left() -> None:
+    assert encodings("abc") == frozenset()
+    assert not Redactor([Hidden("abc")]).leaks("abc")
+
+
+def test_the_pair_is_known_in_its_joined_form() -> None:
+    redactor = Redactor()
+    redactor.register_pair("client", Hidden("S3cr3t-Value-1"))
+    header = base64.b64encode(b"client:S3cr3t-Value-1").decode()
+    assert redactor.mask(f"Basic {header}") == f"Basic {MASK}"
+
+
+def test_hidden_text_does_not_show_by_accident(caplog: pytest.LogCaptureFixture) -> None:
+    hidden = Hidden("S3cr3t-Value-1")
+    logging.getLogger("onboarding").warning("%s %r", hidden, [hidden])
+    shown = f"{hidden} {hidden!r} {[hidden]} {caplog.text}"
+    assert "S3cr3t" not in shown
+    for serialise in (pickle.dumps, copy.deepcopy, json.dumps):
+        with pytest.raises(TypeError):
+            serialise(hidden)  # type: ignore[operator]
+
+
+def test_hidden_text_is_compared_by_value() -> None:
+    assert Hidden("a") == Hidden("a")
+    assert Hidden("a") != Hidden("b")
+    assert Hidden("a") != "a"
+    assert len({Hidden("a"), Hidden("a")}) == 1
+    assert Hidden("\udc80ä") == Hidden("\udc80ä")
+
+
+def test_an_error_from_a_guarded_call_carries_no_frames_of_it() -> None:
+    secret = "".join(("S3cr3t-", "Value-1"))
+
+    def inner(text: str) -> None:
+        try:
+            {}[len(text)]
+        except KeyError as error:
+            raise RuntimeError("failed") from error
+
+    with pytest.raises(RuntimeError) as caught:
+        guarded(lambda: inner(secret))
+    told = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+    assert "failed" in told
+    assert "in inner" not in told
