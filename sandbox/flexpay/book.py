@@ -89,7 +89,11 @@ class Book:
         self._journal: int | None = None
         self._claim = lock(self._folder) if self._folder else None
         if self._folder:
-            self._load(self._folder)
+            try:
+                self._load(self._folder)
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         """Let go of the folder."""

@@ -133,3 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--name", action="append", default=[], help="further name or address for the certificate; repeatable")
     return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -326,3 +326,71 @@ def test_whatever_stands_in_a_member_the_answer_is_a_list_of_reasons() -> None:
             holder[key] = value
             _, reasons = examine(document, KNOWN)
             assert all(isinstance(reason, str) for reason in reasons)
+
+
+def test_both_sides_mean_the_same_document() -> None:
+    from onboarding.allowlist import submission as ours
+
+    document = sound()
+    assert ours.faults(document) == ()
+    assert ours.digest_of(document) == digest(document)
+    assert ours.digest_of({**document, "notes": ["Zürich, 12 %"]}) == digest(
+        {**document, "notes": ["Zürich, 12 %"]}
+    )
+
+
+def test_a_drafted_package_is_taken_in() -> None:
+    from datetime import UTC, datetime
+    from ipaddress import IPv4Address
+
+    from onboarding.allowlist import submission as ours
+    from onboarding.deployment import Contacts, Orders, Partner, Role
+    from onboarding.deployment import Merchant as Ours
+
+    add, keep, remove = ours.Change.ADD, ours.Change.KEEP, ours.Change.REMOVE
+    known = Known("sandbox", KNOWN.hosts, MERCHANTS, {"acme-air": frozenset({OLD, FIRST})}, 1, TODAY)
+    drafted = ours.Submission(
+        environment="sandbox",
+        revision=2,
+        created_at=datetime(2026, 11, 23, 20, tzinfo=UTC),
+        merchants=tuple(
+            Ours(one.name, one.integration_id, one.legal_entity, "flexpay/sandbox/x", "arn:x")
+            for one in MERCHANTS.values()
+        ),
+        contacts=Contacts("Acme", "platform@acme.example", "soc@acme.example"),
+        partner=Partner("https://localhost:8443", "/api/checkout", Orders.TEST),
+        addresses=(
+            ours.SubmittedAddress(
+                IPv4Address(OLD),
+                {"acme-air": keep, "acme-shop": add},
+                "checkout servers leave through a NAT gateway",
+                role=Role.ACTIVE,
+                allocation_id="eipalloc-0123456789abcdef0",
+                dedicated=True,
+                zone="use1-az1",
+                region="us-east-1",
+                account_id="123456789012",
+            ),
+            ours.SubmittedAddress(IPv4Address(FIRST), {"acme-air": remove}, "is not used any more"),
+            ours.SubmittedAddress(
+                IPv4Address(SECOND),
+                {"acme-shop": add},
+                "mobile back end",
+                role=Role.ACTIVE,
+                owner="Hosting Ltd.",
+            ),
+        ),
+        previous=ours.Previous(
+            {"acme-air": frozenset({IPv4Address(OLD), IPv4Address(FIRST)})}, 1, "sandbox-rev-1"
+        ),
+        stacks=("sandbox",),
+        calls=("ec2:DescribeAddresses 123456789012 us-east-1",),
+    )
+    package, reasons = examine(ours.to_document(drafted), known)
+    assert reasons == []
+    assert package is not None
+    assert {entry.address: dict(entry.changes) for entry in package.entries} == {
+        OLD: {"acme-air": "keep", "acme-shop": "add"},
+        FIRST: {"acme-air": "remove"},
+        SECOND: {"acme-shop": "add"},
+    }

@@ -1,13 +1,18 @@
 """Which call a fault strikes, and which faults are refused."""
 
-from typing import Any
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
+from sandbox.flexpay.certificates import FLAWS
 from sandbox.flexpay.connection import spoil
-from sandbox.flexpay.gate import Gate
+from sandbox.flexpay.gate import Gate, Refusal
 from sandbox.flexpay.messages import Answer, Request
-from sandbox.flexpay.switches import Fault, Switches
+from sandbox.flexpay.switches import Action, At, Body, Fault, Port, Switches, _camel
 from sandbox.flexpay.tokens import basic, bearer
 
 PEER = "127.0.0.1"
@@ -162,3 +167,23 @@ def test_basic_credentials_are_read_strictly(header: str, expected: tuple[str, s
 @pytest.mark.parametrize(("header", "expected"), [("Bearer t", "t"), ("Bearer ", None), ("Basic t", None)])
 def test_bearer_tokens_are_read_strictly(header: str, expected: str | None) -> None:
     assert bearer(header) == expected
+
+
+def test_the_manual_names_every_field_and_its_examples_are_faults() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "sandbox-partner.md").read_text()
+    examples = re.findall(r"--fault '([^']+)'", manual)
+    assert len(examples) >= 3
+    for example in examples:
+        Fault.from_json(json.loads(example))
+    named = {_camel(one.name) for one in fields(Fault)} - {"piece", "size", "headers", "contentType"}
+    for name in named:
+        assert f'"{name}"' in manual or f"`{name}`" in manual, name
+    for value in (
+        *get_args(Refusal),
+        *get_args(At),
+        *get_args(Action),
+        *get_args(Body),
+        *get_args(Port),
+        *FLAWS,
+    ):
+        assert f"`{value}`" in manual, value

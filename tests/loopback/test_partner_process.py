@@ -1,0 +1,230 @@
+"""The partner as a process: what it prints, what survives a restart, how it ends."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.flexpay import __main__ as command
+from sandbox.flexpay.book import Book
+from sandbox.flexpay.certificates import Certificates
+from sandbox.flexpay.desk_client import call
+from sandbox.flexpay.files import NotOurs, write_private
+from sandbox.flexpay.server import Partner, PortTaken, running
+from tests.loopback.partner_client import LISTED, MERCHANT, ORDERS, an_order, bearer, order_call, token_call
+from tests.loopback.partner_client import call as http
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def process(module: str, *arguments: str, cwd: Path = ROOT) -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    child = subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=cwd,
+    )
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            child.kill()
+        child.communicate()
+
+
+def first_line(child: subprocess.Popen[str]) -> str:
+    assert child.stdout is not None
+    return child.stdout.readline()
+
+
+def end(child: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str, str]:
+    started = time.monotonic()
+    child.send_signal(number)
+    out, err = child.communicate(timeout=10)
+    assert time.monotonic() - started < 2
+    return child.returncode, out, err
+
+
+def test_it_prints_one_json_line_and_ends_quickly_when_told(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with process("sandbox.flexpay", "--state", str(state), "--merchant", ":".join(MERCHANT)) as child:
+        addresses = json.loads(first_line(child))
+        assert set(addresses) == {"url", "echo", "desk", "ca"}
+        assert Path(addresses["ca"]).read_text().startswith("-----BEGIN CERTIFICATE-----")
+        assert [one["name"] for one in call(addresses["desk"], "GET", "/state")["merchants"]] == [MERCHANT[0]]
+        assert end(child, signal.SIGTERM) == (0, "", "")
+    with process("sandbox.flexpay", "--state", str(state)) as child:
+        assert json.loads(first_line(child)) == addresses
+        assert end(child, signal.SIGINT) == (0, "", "")
+
+
+def test_everything_but_tokens_survives_a_restart(tmp_path: Path) -> None:
+    with running(tmp_path / "state", merchants=[MERCHANT]) as partner:
+        before = partner.addresses()
+        trust = partner.ca.read_bytes()
+        partner.allow("acme-air", LISTED)
+        client, gone = partner.issue("acme-air"), partner.issue("acme-air")
+        partner.revoke(gone[0])
+        token = str(token_call(partner, client).json["access_token"])
+        order = order_call(partner, token).json
+    with running(tmp_path / "state") as partner:
+        assert partner.addresses() == before
+        assert partner.ca.read_bytes() == trust
+        assert order_call(partner, token).status == 401
+        assert token_call(partner, gone).status == 401
+        fresh = str(token_call(partner, client).json["access_token"])
+        assert http(partner, "GET", f"{ORDERS}/{order['id']}", headers=bearer(fresh)).json == order
+
+
+def test_state_is_for_its_owner_only(tmp_path: Path) -> None:
+    with running(tmp_path / "state", merchants=[MERCHANT]) as partner:
+        partner.allow("acme-air", LISTED)
+        partner.issue("acme-air")
+        partner.book.add_order("acme-air", an_order(), 0.0)
+        modes = {
+            one.relative_to(tmp_path).as_posix(): one.stat().st_mode & 0o777 for one in tmp_path.rglob("*")
+        }
+    assert modes.pop("state") == modes.pop("state/tls") == 0o700
+    assert modes
+    assert set(modes.values()) == {0o600}
+
+
+def test_a_port_asked_for_is_taken_or_refused(tmp_path: Path) -> None:
+    with running() as one:
+        port = int(one.url.rpartition(":")[2])
+        with pytest.raises(PortTaken, match=f"port {port}"), running(port=port):
+            pass
+        assert command.main(["--port", str(port), "--state", str(tmp_path / "state")]) == 2
+    with running(port=port) as again:
+        assert again.url.endswith(f":{port}")
+
+
+def test_a_kept_port_that_was_taken_moves_and_says_so(tmp_path: Path) -> None:
+    with running(tmp_path / "state") as partner:
+        port = int(partner.desk.rpartition(":")[2])
+    with socket.create_server(("127.0.0.1", port)), running(tmp_path / "state") as partner:
+        assert partner.moved_ports == ["desk"]
+        assert not partner.desk.endswith(f":{port}")
+
+
+def test_one_folder_serves_one_partner(tmp_path: Path) -> None:
+    with running(tmp_path / "state"), pytest.raises(NotOurs, match="in use by another"):
+        Partner(tmp_path / "state")
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("dear reader")
+    mode = tmp_path.stat().st_mode
+    with pytest.raises(NotOurs, match="not empty"):
+        Partner(tmp_path)
+    assert tmp_path.stat().st_mode == mode
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"stateVersion": 99}', '{"stateVersion": 1}'])
+def test_state_that_cannot_be_read_is_named_and_kept(
+    tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_private(tmp_path / "state.json", content)
+    assert command.main(["--state", str(tmp_path)]) == 2
+    assert "state.json is not readable" in capsys.readouterr().err
+    assert (tmp_path / "state.json").read_text() == content
+
+
+def test_an_order_half_written_by_a_crash_is_forgotten(tmp_path: Path) -> None:
+    book = Book(tmp_path / "state")
+    whole = book.add_order("acme-air", an_order(), 0.0)
+    book.close()
+    journal = tmp_path / "state" / "orders.jsonl"
+    with journal.open("ab") as handle:
+        handle.write(b'{"merchant": "acme-a')
+    book = Book(tmp_path / "state")
+    later = book.add_order("acme-air", an_order(), 0.0)
+    book.close()
+    book = Book(tmp_path / "state")
+    assert set(book.orders) == {whole, later}
+    book.close()
+
+
+def test_the_clock_stays_where_it_was_moved(tmp_path: Path) -> None:
+    with running(tmp_path / "state", merchants=[MERCHANT]) as partner:
+        partner.advance(86_400)
+        partner.allow("acme-air", LISTED)
+        client = partner.issue("acme-air")
+    with running(tmp_path / "state") as partner:
+        assert token_call(partner, client).status == 200
+
+
+def test_trust_outlives_the_certificate(tmp_path: Path) -> None:
+    authority = Certificates(tmp_path / "tls").ca.read_bytes()
+    server = (tmp_path / "tls" / "server.pem").read_bytes()
+    Certificates(tmp_path / "tls")
+    assert (tmp_path / "tls" / "server.pem").read_bytes() == server
+    facts = tmp_path / "tls" / "certificates.json"
+    facts.write_text(re.sub(r'"notAfter": "\d{4}', '"notAfter": "2020', facts.read_text()))
+    assert Certificates(tmp_path / "tls").ca.read_bytes() == authority
+    assert (tmp_path / "tls" / "server.pem").read_bytes() != server
+    Certificates(tmp_path / "tls", names=["partner.example"])
+    assert Certificates(tmp_path / "tls").ca.read_bytes() == authority
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--merchant", "acme"], "is not NAME:INTEGRATION-ID:LEGAL-ENTITY"),
+        (["--port", "many"], "invalid int value"),
+        (["--latency", "-1"], "latencySeconds"),
+        (["--bind", "203.0.113.1"], "203.0.113.1|assign"),
+    ],
+)
+def test_wrong_usage_is_told(arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code: Any = command.main(arguments)
+    except SystemExit as left:
+        code = left.code
+    assert code == 2
+    assert re.search(expected, capsys.readouterr().err)
+
+
+def test_developers_get_a_partner_that_works_at_once(tmp_path: Path) -> None:
+    state = tmp_path / "alone"
+    with process("sandbox.flexpay.standalone", "--state", str(state), "--allow", LISTED) as child:
+        assert child.stdout is not None
+        welcome = ""
+        while "Ctrl-C" not in welcome:
+            welcome += child.stdout.readline()
+        lines = [line for line in welcome.splitlines() if line.strip()]
+        shell = "\n".join(lines[lines.index("A token, then an order:") + 1 :][:4])
+        done = subprocess.run(["bash", "-euc", shell], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        order_id = json.loads(done.stdout)["id"]
+        client = json.loads((state / "credentials.json").read_text())
+        assert client["client_id"] in welcome
+        assert client["client_secret"] not in welcome
+        code, out, err = end(child, signal.SIGINT)
+        assert (code, err) == (0, "")
+        assert f"order {order_id}" in out
+        assert "1 orders created" in out
+        assert client["client_secret"] not in out
+        assert {one.stat().st_mode & 0o777 for one in state.iterdir() if one.is_file()} == {0o600}
+    with process("sandbox.flexpay.standalone", "--state", str(state)) as child:
+        assert child.stdout is not None
+        again = ""
+        while "Ctrl-C" not in again:
+            again += child.stdout.readline()
+        assert again.splitlines()[:6] == welcome.splitlines()[:6]
+        assert json.loads((state / "credentials.json").read_text()) == client
+        end(child, signal.SIGTERM)
