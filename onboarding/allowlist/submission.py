@@ -58,9 +58,9 @@ class SubmittedAddress:
 
     @property
     def change(self) -> Change:
-        """The change over all merchants: add outranks remove, remove outranks keep."""
+        """The change over all merchants: add if new for one, remove if it goes for all, else keep."""
         asked = set(self.change_for.values())
-        return next(change for change in (Change.ADD, Change.REMOVE, Change.KEEP) if change in asked)
+        return next(change for change in (Change.ADD, Change.KEEP, Change.REMOVE) if change in asked)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,219 @@
+"""Compares what the outputs declare with what AWS has: is the list comprehensive, and is it ours?
+
+Flex Pay asks for a comprehensive list of server addresses (partner page "Authorization"). Every
+difference becomes a Gap with its reason; none is resolved silently in either direction.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import TypeAlias
+
+from onboarding.allowlist.addresses import classify
+from onboarding.allowlist.discovery import Egress, Exit, Kind, egress_of, retained
+from onboarding.allowlist.network_view import Allocation, RegionView
+from onboarding.allowlist.submission import Gap
+from onboarding.deployment import EgressAddress, Environment, Role, Stack
+
+CANNOT_TELL = "cannot-tell"
+Views: TypeAlias = Mapping[tuple[str, str], RegionView]
+"""(account, region) → what AWS says there. A stack whose place is absent could not be asked."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What stands between the declared list and a comprehensive one."""
+
+    gaps: tuple[Gap, ...]
+    shared: frozenset[IPv4Address]
+    """Addresses from which others leave as well."""
+    notes: tuple[str, ...]
+    """For the reader of the submission."""
+    remarks: tuple[str, ...]
+    """For the operator only."""
+
+
+def compare(environment: Environment, views: Views) -> Comparison:
+    """Hold every declared address against AWS, and every way out of AWS against the declared ones."""
+    gaps: list[Gap] = []
+    notes: list[str] = []
+    remarks: list[str] = []
+    gaps += _classes(environment, notes)
+    gaps += _duplicates(environment)
+    for stack in environment.stacks:
+        if not stack.vpc_id and all(address.external for address in stack.addresses):
+            continue
+        view = views.get((stack.account_id, stack.region))
+        if view is None:
+            gaps.append(
+                Gap(
+                    CANNOT_TELL,
+                    f"{stack.source}: AWS was not asked about account {stack.account_id}, region "
+                    f"{stack.region}: the credentials in use belong to another account",
+                )
+            )
+            continue
+        gaps += _declared(stack, view)
+        gaps += _ways_out(environment, stack, view, remarks)
+    remarks += _kept(environment, views)
+    unique = tuple(dict.fromkeys(gaps))
+    shared = frozenset(gap.address for gap in unique if gap.code == "shared" and gap.address)
+    return Comparison(unique, shared, tuple(dict.fromkeys(notes)), tuple(dict.fromkeys(remarks)))
+
+
+def _classes(environment: Environment, notes: list[str]) -> Iterator[Gap]:
+    for declared in environment.addresses:
+        kind = classify(declared.address)
+        if kind.refused:
+            yield Gap("private", f"{declared.address} ({declared.slot}) is {kind.refused}", declared.address)
+        if kind.note:
+            notes.append(f"{declared.address} is {kind.note}.")
+
+
+def _duplicates(environment: Environment) -> Iterator[Gap]:
+    holders: dict[str, EgressAddress] = {}
+    for declared in environment.addresses:
+        if declared.allocation_id is None:
+            continue
+        other = holders.setdefault(declared.allocation_id, declared)
+        if other is not declared:
+            yield Gap(
+                "duplicated",
+                f"{declared.allocation_id} is declared for {other.slot} and for {declared.slot}",
+                declared.address,
+            )
+
+
+def _declared(stack: Stack, view: RegionView) -> Iterator[Gap]:
+    for declared in stack.addresses:
+        if not declared.external:
+            yield from _one_declared(stack, view, declared)
+
+
+def _one_declared(stack: Stack, view: RegionView, declared: EgressAddress) -> Iterator[Gap]:
+    where = f"account {view.account_id}, region {view.region}"
+    subject = f"{declared.address} ({declared.slot})"
+    if declared.allocation_id is None:
+        yield Gap("not-static", f"{subject} has no allocation, so AWS may take it away", declared.address)
+        return
+    held = next((one for one in view.allocations if one.allocation_id == declared.allocation_id), None)
+    if held is None:
+        yield Gap(
+            "missing",
+            f"{subject}: {declared.allocation_id} is not in {where}; the address is lost unless "
+            f"`addresses recover {declared.address}` gets it back",
+            declared.address,
+        )
+        return
+    if held.address != declared.address:
+        yield Gap(
+            "missing",
+            f"{subject}: {held.allocation_id} is {held.address} in AWS, not what the outputs say",
+            declared.address,
+        )
+    if held.environment not in (None, stack.environment):
+        yield Gap("shared", f"{subject} is tagged for environment {held.environment}", declared.address)
+    yield from _carried(view, held, declared, subject)
+
+
+def _carried(view: RegionView, held: Allocation, declared: EgressAddress, subject: str) -> Iterator[Gap]:
+    holder = next(
+        (
+            gateway
+            for gateway in view.gateways
+            if any(part.allocation_id == declared.allocation_id for part in gateway.addresses)
+        ),
+        None,
+    )
+    if holder is None and held.association_id:
+        on = held.interface_id or held.association_id
+        yield Gap("shared", f"{subject} is attached to {on}, which is not a NAT gateway", declared.address)
+    elif holder is not None and holder.id != declared.nat_gateway_id:
+        yield Gap(
+            "undeclared",
+            f"{subject} is on {holder.id}; the outputs say {declared.nat_gateway_id or 'it has no gateway'}",
+            declared.address,
+        )
+    elif holder is None and declared.nat_gateway_id is not None:
+        yield Gap(
+            "missing",
+            f"{subject}: {declared.nat_gateway_id} does not exist or does not hold it",
+            declared.address,
+        )
+    elif holder is None and declared.role is Role.ACTIVE:
+        yield Gap("missing", f"{subject} is active, but no NAT gateway has it", declared.address)
+
+
+def _ways_out(environment: Environment, stack: Stack, view: RegionView, remarks: list[str]) -> Iterator[Gap]:
+    if stack.vpc_id is None:
+        return
+    try:
+        egress = egress_of(view, stack.vpc_id)
+    except KeyError:
+        yield Gap(
+            "missing",
+            f"{stack.source}: {stack.vpc_id} is not in account {view.account_id}, region {view.region}",
+        )
+        return
+    declared = {address.address: address for address in environment.addresses}
+    ours = set(_our_subnets(environment, stack.vpc_id))
+    made_by_us = any(vpc.id == stack.vpc_id and vpc.environment for vpc in view.vpcs)
+    for exit_ in egress.exits:
+        if not made_by_us and not ours & set(exit_.subnets):
+            # somebody else's subnets in somebody else's VPC: not ours to declare
+            remarks.append(
+                f"{stack.vpc_id} has another way out, not from the declared subnets: {exit_.reason}"
+            )
+            continue
+        yield from _judged(exit_, declared)
+        if others := sorted(set(exit_.subnets) - ours):
+            yield from _shared(exit_, declared, others)
+    yield from _unused(egress, stack)
+
+
+def _our_subnets(environment: Environment, vpc_id: str) -> Iterator[str]:
+    for stack in environment.stacks:
+        if stack.vpc_id == vpc_id:
+            yield from stack.private_subnets.values()
+
+
+def _judged(exit_: Exit, declared: Mapping[IPv4Address, EgressAddress]) -> Iterator[Gap]:
+    if exit_.kind is Kind.IPV6:
+        yield Gap("ipv6", exit_.reason)
+    elif exit_.kind is Kind.ANY_PUBLIC:
+        yield Gap("not-static", exit_.reason)
+    elif exit_.address is None:
+        yield Gap(CANNOT_TELL, exit_.reason)
+    elif exit_.allocation_id is None:
+        yield Gap("not-static", f"{exit_.address}: {exit_.reason}", exit_.address)
+    elif exit_.address not in declared:
+        yield Gap("undeclared", f"{exit_.address} is in no outputs: {exit_.reason}", exit_.address)
+
+
+def _shared(exit_: Exit, declared: Mapping[IPv4Address, EgressAddress], others: list[str]) -> Iterator[Gap]:
+    if exit_.kind is Kind.NAT and exit_.address in declared:
+        yield Gap(
+            "shared",
+            f"{exit_.address}: {', '.join(others)} also leave{'s' if len(others) == 1 else ''} through "
+            f"{exit_.via}, outside the declared subnets",
+            exit_.address,
+        )
+
+
+def _unused(egress: Egress, stack: Stack) -> Iterator[Gap]:
+    used = {exit_.address for exit_ in egress.exits if exit_.kind is Kind.NAT}
+    for declared in stack.addresses:
+        if declared.role is Role.ACTIVE and declared.nat_gateway_id and declared.address not in used:
+            yield Gap(
+                "missing",
+                f"{declared.address} ({declared.slot}) is active, but no route of {egress.vpc_id} leads to "
+                f"{declared.nat_gateway_id}",
+                declared.address,
+            )
+
+
+def _kept(environment: Environment, views: Views) -> Iterator[str]:
+    declared = {address.allocation_id for address in environment.addresses if address.allocation_id}
+    for view in views.values():
+        for one in retained(view, declared, environment.name):
+            yield f"{one.allocation.address} ({one.allocation.allocation_id}): {one.reason}"
