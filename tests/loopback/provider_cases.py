@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.aws.provider.values import Archive, Asset
 from tests.loopback.provider_driver import Driver, Resource
 
 Inputs = dict[str, Any]
@@ -16,6 +18,17 @@ def policy(action: str, resource: str = "*", **principal: Any) -> str:
     """Return a policy document with one statement."""
     statement = {"Effect": "Allow", "Action": action, "Resource": resource} | principal
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def bucket_policy(world: World, action: str) -> str:
+    """Return a policy for the objects of the world's bucket."""
+    return policy(action, f"{world.bucket()['arn']}/*", Principal={"AWS": "arn:aws:iam::123456789012:root"})
+
+
+def code(text: str) -> Archive:
+    """Return a function's code with the hash that the engine would have computed."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return Archive("assets", {"handler.py": Asset("text", text, digest)}, digest)
 
 
 TRUST = json.dumps(
@@ -90,6 +103,28 @@ class World:
     def managed_policy(self, number: int = 1) -> Resource:
         return self.make(f"policy-{number}", "aws:iam/policy:Policy", policy=policy("s3:GetObject"))
 
+    def bucket(self, number: int = 1) -> Resource:
+        return self.make(f"bucket-{number}", "aws:s3/bucket:Bucket")
+
+    def topic(self, number: int = 1) -> Resource:
+        return self.make(f"topic-{number}", "aws:sns/topic:Topic")
+
+    def queue(self, number: int = 1) -> Resource:
+        return self.make(f"queue-{number}", "aws:sqs/queue:Queue")
+
+    def schedule_group(self, number: int = 1) -> Resource:
+        return self.make(f"schedules-{number}", "aws:scheduler/scheduleGroup:ScheduleGroup")
+
+    def function(self, number: int = 1) -> Resource:
+        return self.make(
+            f"function-{number}",
+            "aws:lambda/function:Function",
+            role=self.role()["arn"],
+            handler="handler.main",
+            runtime="python3.12",
+            code=code("def main(event, context): return 0"),
+        )
+
     def log_group(self, number: int = 1) -> Resource:
         return self.make(f"logs-{number}", "aws:cloudwatch/logGroup:LogGroup")
 
@@ -161,7 +196,13 @@ def alarm(_world: World) -> Inputs:
 
 
 _HTTPS_OUT = {"protocol": "tcp", "fromPort": 443, "toPort": 443, "cidrBlocks": ["0.0.0.0/0", "10.0.0.0/8"]}
-_DNS_OUT = {"protocol": "udp", "fromPort": 53, "toPort": 53, "cidrBlocks": ["10.0.0.2/32"], "description": "dns"}
+_DNS_OUT = {
+    "protocol": "udp",
+    "fromPort": 53,
+    "toPort": 53,
+    "cidrBlocks": ["10.0.0.2/32"],
+    "description": "dns",
+}
 _OPEN = {"protocol": "-1", "fromPort": 0, "toPort": 0, "self": True}
 
 
@@ -329,7 +370,12 @@ CASES: Mapping[str, Case] = {
             "recoveryWindowInDays": 0,
             **TAGGED,
         },
-        lambda w: {"description": "e", "kmsKeyId": w.key(2)["arn"], "policy": policy("secretsmanager:GetSecretValue", Principal={"AWS": "123456789012"}), **RETAGGED},
+        lambda w: {
+            "description": "e",
+            "kmsKeyId": w.key(2)["arn"],
+            "policy": policy("secretsmanager:GetSecretValue", Principal={"AWS": "123456789012"}),
+            **RETAGGED,
+        },
         lambda _w: {"name": "flexpay/x/other"},
         unseen=frozenset({"recoveryWindowInDays"}),
     ),
@@ -370,6 +416,170 @@ CASES: Mapping[str, Case] = {
     "aws:cloudwatch/logGroup:LogGroup": Case(
         lambda w: {"retentionInDays": 14, "kmsKeyId": w.key()["arn"], **TAGGED},
         lambda _w: {"retentionInDays": 30, "skipDestroy": False, **RETAGGED},
+        lambda _w: {"name": "another"},
+    ),
+    "aws:lambda/function:Function": Case(
+        lambda w: {
+            "role": w.role()["arn"],
+            "handler": "handler.main",
+            "runtime": "python3.12",
+            "code": code("def main(event, context): return 1"),
+            "vpcConfig": {"subnetIds": [w.subnet().id], "securityGroupIds": [w.group().id]},
+            "environment": {"variables": {"MODE": "zone", "LEVEL": "1"}},
+            "timeout": 30,
+            **TAGGED,
+        },
+        lambda w: {
+            "description": "d",
+            "code": code("def main(event, context): return 2"),
+            "environment": {"variables": {"MODE": "control"}},
+            "memorySize": 256,
+            "reservedConcurrentExecutions": 2,
+            "role": w.role(2)["arn"],
+            "timeout": 60,
+            **RETAGGED,
+        },
+        lambda _w: {"name": "another"},
+        unseen=frozenset({"code"}),
+    ),
+    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": Case(
+        lambda w: {"functionName": w.function().id, "maximumRetryAttempts": 0},
+        lambda w: {
+            "maximumRetryAttempts": 1,
+            "maximumEventAgeInSeconds": 60,
+            "destinationConfig": {"onFailure": {"destination": w.queue()["arn"]}},
+        },
+        lambda w: {"functionName": w.function(2).id},
+    ),
+    "aws:lambda/permission:Permission": Case(
+        lambda w: {
+            "function": w.function().id,
+            "action": "lambda:InvokeFunction",
+            "principal": "scheduler.amazonaws.com",
+            "sourceArn": "arn:aws:scheduler:us-east-1:123456789012:schedule/default/a",
+        },
+        replace=lambda w: {
+            "function": w.function(2).id,
+            "action": "lambda:GetFunction",
+            "principal": "sns.amazonaws.com",
+            "sourceArn": "arn:aws:sns:us-east-1:123456789012:a",
+            "sourceAccount": "123456789012",
+            "statementId": "another",
+        },
+        imports=lambda resource: f"{resource['function']}/{resource['statementId']}",
+    ),
+    "aws:scheduler/schedule:Schedule": Case(
+        lambda w: {
+            "groupName": w.schedule_group().id,
+            "scheduleExpression": "rate(5 minutes)",
+            "flexibleTimeWindow": {"mode": "OFF"},
+            "target": {
+                "arn": w.function()["arn"],
+                "roleArn": w.role()["arn"],
+                "input": "{}",
+                "retryPolicy": {"maximumRetryAttempts": 0},
+            },
+        },
+        lambda w: {
+            "scheduleExpression": "rate(10 minutes)",
+            "description": "d",
+            "state": "DISABLED",
+            "flexibleTimeWindow": {"mode": "FLEXIBLE", "maximumWindowInMinutes": 2},
+            "target": {"arn": w.function(2)["arn"], "roleArn": w.role()["arn"]},
+        },
+        lambda w: {"groupName": w.schedule_group(2).id, "name": "another"},
+    ),
+    "aws:scheduler/scheduleGroup:ScheduleGroup": Case(
+        lambda _w: TAGGED, lambda _w: RETAGGED, lambda _w: {"name": "another"}
+    ),
+    "aws:s3/bucket:Bucket": Case(
+        lambda _w: TAGGED,
+        lambda _w: {"forceDestroy": True, **RETAGGED},
+        lambda _w: {"bucket": "another-bucket", "objectLockEnabled": True},
+    ),
+    "aws:s3/bucketVersioning:BucketVersioning": Case(
+        lambda w: {"bucket": w.bucket().id, "versioningConfiguration": {"status": "Enabled"}},
+        lambda _w: {"versioningConfiguration": {"status": "Suspended"}},
+        lambda w: {"bucket": w.bucket(2).id},
+        stays=True,
+    ),
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": Case(
+        lambda w: {
+            "bucket": w.bucket().id,
+            "rules": [
+                {
+                    "applyServerSideEncryptionByDefault": {
+                        "sseAlgorithm": "aws:kms",
+                        "kmsMasterKeyId": w.key()["arn"],
+                    },
+                    "bucketKeyEnabled": True,
+                }
+            ],
+        },
+        lambda _w: {"rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]},
+        lambda w: {"bucket": w.bucket(2).id},
+    ),
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": Case(
+        lambda w: {"bucket": w.bucket().id, "blockPublicAcls": True, "blockPublicPolicy": True},
+        lambda _w: {"ignorePublicAcls": True, "restrictPublicBuckets": True, "blockPublicAcls": False},
+        lambda w: {"bucket": w.bucket(2).id},
+    ),
+    "aws:s3/bucketPolicy:BucketPolicy": Case(
+        lambda w: {"bucket": w.bucket().id, "policy": bucket_policy(w, "s3:GetObject")},
+        lambda w: {"policy": bucket_policy(w, "s3:PutObject")},
+        lambda w: {"bucket": w.bucket(2).id},
+    ),
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": Case(
+        lambda w: {
+            "bucket": w.bucket().id,
+            "rules": [
+                {
+                    "id": "old",
+                    "status": "Enabled",
+                    "filter": {"prefix": "proof/"},
+                    "noncurrentVersionExpiration": {"noncurrentDays": 90},
+                    "abortIncompleteMultipartUpload": {"daysAfterInitiation": 1},
+                }
+            ],
+        },
+        lambda _w: {"rules": [{"id": "old", "status": "Disabled", "expiration": {"days": 365}}]},
+        lambda w: {"bucket": w.bucket(2).id},
+    ),
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": Case(
+        lambda w: {"bucket": w.bucket().id, "rule": {"objectOwnership": "BucketOwnerEnforced"}},
+        lambda _w: {"rule": {"objectOwnership": "BucketOwnerPreferred"}},
+        lambda w: {"bucket": w.bucket(2).id},
+    ),
+    "aws:sns/topic:Topic": Case(
+        lambda w: {"displayName": "alarms", "kmsMasterKeyId": w.key().id, **TAGGED},
+        lambda _w: {
+            "displayName": "others",
+            "policy": policy("sns:Publish", Principal={"Service": "cloudwatch.amazonaws.com"}),
+            **RETAGGED,
+        },
+        lambda _w: {"name": "another"},
+    ),
+    "aws:sns/topicPolicy:TopicPolicy": Case(
+        lambda w: {
+            "arn": w.topic().id,
+            "policy": policy("sns:Publish", Principal={"Service": "cloudwatch.amazonaws.com"}),
+        },
+        lambda _w: {"policy": policy("sns:Publish", Principal={"Service": "scheduler.amazonaws.com"})},
+        lambda w: {"arn": w.topic(2).id},
+    ),
+    "aws:sns/topicSubscription:TopicSubscription": Case(
+        lambda w: {"topic": w.topic().id, "protocol": "sqs", "endpoint": w.queue()["arn"]},
+        lambda _w: {"rawMessageDelivery": True, "filterPolicy": '{"kind": ["alarm"]}'},
+        lambda w: {"topic": w.topic(2).id, "protocol": "lambda", "endpoint": w.queue(2)["arn"]},
+    ),
+    "aws:sqs/queue:Queue": Case(
+        lambda w: {"delaySeconds": 5, "kmsMasterKeyId": w.key().id, **TAGGED},
+        lambda _w: {
+            "delaySeconds": 0,
+            "visibilityTimeoutSeconds": 60,
+            "policy": policy("sqs:SendMessage", Principal={"Service": "sns.amazonaws.com"}),
+            **RETAGGED,
+        },
         lambda _w: {"name": "another"},
     ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": Case(

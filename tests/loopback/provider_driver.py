@@ -73,7 +73,8 @@ class Driver:
         self.servicer = AwsProvider()
         self._seed = os.urandom(8)
         self.servicer.Configure(
-            provider.ConfigureRequest(args=encode({"region": "us-east-1", **config}), acceptSecrets=True), _Context()
+            provider.ConfigureRequest(args=encode({"region": "us-east-1", **config}), acceptSecrets=True),
+            _Context(),
         )
 
     def check(

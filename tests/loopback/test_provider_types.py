@@ -94,12 +94,15 @@ def _import_finds_it(driver: Driver, case: Case, made: Resource) -> None:
     diff = driver.diff(imported, made.inputs)
     assert diff.changed <= case.unseen, "an import does not know all inputs"
     fields = TABLE[made.type].fields
-    known = {name for name, value in made.inputs.items() if not is_empty(plain(value)) and not fields[name].local}
+    known = {
+        name for name, value in made.inputs.items() if not is_empty(plain(value)) and not fields[name].local
+    }
     assert known - {"region"} <= imported.inputs.keys()
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [(kind, name) for kind in CASES for name, field in TABLE[kind].inputs.items() if field.replaces]
+    ("kind", "name"),
+    [(kind, name) for kind in CASES for name, field in TABLE[kind].inputs.items() if field.replaces],
 )
 def test_replacing_input(kind: str, name: str, driver: Driver) -> None:
     """Each input that replaces in the official provider does, alone."""

@@ -290,8 +290,9 @@ class Record(Kind):
         for name, spec in self.fields.items():
             item = value.get(name)
             item = spec.default if item is None else item
-            if not is_empty(item) and not spec.computed:
-                settled[name] = spec.kind.normal(item)
+            normal = None if is_empty(item) or spec.computed else spec.kind.normal(item)
+            if not is_empty(normal):
+                settled[name] = normal
         return settled
 
 

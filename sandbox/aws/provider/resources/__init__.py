@@ -3,8 +3,36 @@
 from __future__ import annotations
 
 from ..model import ResourceType
-from . import addresses, endpoints, iam, keys, network, observability, routes, secrets, security_groups
+from . import (
+    addresses,
+    buckets,
+    endpoints,
+    functions,
+    iam,
+    keys,
+    messages,
+    network,
+    observability,
+    routes,
+    schedules,
+    secrets,
+    security_groups,
+)
 
-_MODULES = (addresses, endpoints, iam, keys, network, observability, routes, secrets, security_groups)
+_MODULES = (
+    addresses,
+    buckets,
+    endpoints,
+    functions,
+    iam,
+    keys,
+    messages,
+    network,
+    observability,
+    routes,
+    schedules,
+    secrets,
+    security_groups,
+)
 
 TABLE: dict[str, ResourceType] = {kind.type: kind for module in _MODULES for kind in module.TYPES}
