@@ -31,6 +31,8 @@ class Call:
     access_key: str
     protocol: str
     """ec2, query, json, rest-json or rest-xml: how answers and errors are written."""
+    path: str
+    """Path of the request, decoded; it means something for the REST protocols."""
     parameters: Mapping[str, str]
     """Parameters of the ec2 protocol, which carries no secrets but UserData; empty for the others."""
 
@@ -81,7 +83,16 @@ def identify(
     else:
         action = route(service, environ) or f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}"
         protocol = "rest-xml" if service == "s3" else "rest-json"
-    return Call(service, action, region, account_of(access_key), access_key, protocol, parameters)
+    return Call(
+        service=service,
+        action=action,
+        region=region,
+        account=account_of(access_key),
+        access_key=access_key,
+        protocol=protocol,
+        path=str(environ.get("PATH_INFO", "")),
+        parameters=parameters,
+    )
 
 
 def credential_scope(environ: Mapping[str, Any]) -> tuple[str, str, str]:

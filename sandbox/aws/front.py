@@ -23,6 +23,7 @@ from sandbox.aws.calls import Call, identify, own_account, read_body
 from sandbox.aws.conditions import CONDITIONS
 from sandbox.aws.controls import Controls
 from sandbox.aws.faults import Fault, Faults, Kind
+from sandbox.aws.iam.authorize import lock_out, owner_of, refusal
 from sandbox.aws.record import Record, Recorded
 
 StartResponse = Callable[..., Any]
@@ -64,16 +65,37 @@ class FrontDoor:
     def _aws(self, environ: dict[str, Any], body: bytes, start_response: StartResponse) -> Iterable[bytes]:
         number, arrived = self.record.number(), time.time()
         call = identify(environ, body, route=operation_of, account_of=account_of)
-        hit = self.faults.meet(call)
         time.sleep(CONDITIONS.latency.of_call(call))
+        answer = self._gate(call, body, environ)
+        hit = self.faults.meet(call) if answer is None else None
         try:
-            answer = self._with_fault(call, hit[1] if hit else None, environ)
+            answer = answer or self._with_fault(call, hit[1] if hit else None, environ)
         except ConnectionDropped:
             self._remember(number, arrived, call, None, hit)
             _close_connection(environ)
             raise
         self._remember(number, arrived, call, answer, hit)
         return _send(start_response, answer)
+
+    def _gate(self, call: Call, body: bytes, environ: dict[str, Any]) -> Answer | None:
+        """Return the answer of a call that is not to be carried out: not permitted, or a dry run."""
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = call.account
+        try:
+            with self.lock:
+                refused = lock_out(call, body, environ)
+                if CONDITIONS.enforce_iam:
+                    refused = refused or refusal(call, body, environ)
+                    # another account's secret or key is found there; without policies nobody sees across
+                    environ["HTTP_X_MOTO_ACCOUNT_ID"] = owner_of(call, body)
+        except ValueError as error:
+            return error_answer(call, "NotImplemented", 501, f"the stand-in cannot judge this: {error}")
+        if refused:
+            return refused
+        if call.parameters.get("DryRun") == "true":
+            return error_answer(
+                call, "DryRunOperation", 412, "Request would have succeeded, but DryRun flag is set."
+            )
+        return None
 
     def _with_fault(self, call: Call, fault: Fault | None, environ: dict[str, Any]) -> Answer:
         if fault is None:
@@ -99,7 +121,6 @@ class FrontDoor:
         return answer
 
     def _carry_out(self, call: Call, environ: dict[str, Any]) -> Answer:
-        environ["HTTP_X_MOTO_ACCOUNT_ID"] = call.account
         kept: list[Any] = []
 
         def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], object]:

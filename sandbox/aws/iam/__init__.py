@@ -1,0 +1,1 @@
+"""Who may do what: policies are evaluated as AWS evaluates them, where ``/sandbox/iam`` says so."""

@@ -1,0 +1,196 @@
+"""What a call asks permission for: actions, resources and what conditions may look at.
+
+Source: AWS's service authorization reference. Services that are not listed here ask for ``*``.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+from sandbox.aws.calls import Call
+from sandbox.aws.iam import resources
+
+Values = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Demand:
+    """One action on one resource that policies have to allow."""
+
+    action: str
+    resource: str = "*"
+    context: Values = field(default_factory=dict)
+    resource_policy: str | None = None
+    """Policy of the resource itself, where it has one."""
+    is_key: bool = False
+    """A KMS key: nothing is allowed that its own policy does not allow or leave to the account."""
+
+    @property
+    def account(self) -> str:
+        """The account that owns the resource; empty for ``*``."""
+        return self.resource.split(":")[4] if self.resource.startswith("arn:") else ""
+
+
+def demands(call: Call, body: bytes) -> list[Demand]:
+    """Return everything that must be allowed for a call to be carried out."""
+    arguments = arguments_of(call, body)
+    own = OF_SERVICE.get(call.service, _anything)
+    return [*own(call, arguments), *_passed_roles(call, arguments)]
+
+
+def arguments_of(call: Call, body: bytes) -> dict[str, Any]:
+    """Return a call's arguments by AWS's names; nested ones only for JSON protocols."""
+    if call.protocol in ("json", "rest-json"):
+        try:
+            parsed = json.loads(body or b"{}")
+        except ValueError:
+            return {}
+        return parsed if isinstance(parsed, dict) else {}
+    return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+
+
+def _anything(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
+    yield Demand(f"{call.service}:{call.action}", "*", _tagging(arguments))
+
+
+def _secretsmanager(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
+    action = f"secretsmanager:{call.action}"
+    named = arguments.get("SecretId") or arguments.get("Name")
+    if not named:
+        yield Demand(action, "*", _tagging(arguments))
+        return
+    found = resources.secret(call, str(named))
+    context = {
+        **_tagging(arguments),
+        **_resource_tags(found.tags),
+        "secretsmanager:secretid": (found.arn,),
+        **_given(arguments, "secretsmanager", "Name", "VersionStage", "VersionId", "KmsKeyId"),
+    }
+    yield Demand(action, found.arn, context, found.policy)
+    key = arguments.get("KmsKeyId") if call.action == "CreateSecret" else found.key
+    needed = resources.KEY_USE.get(call.action, ()) if _has_value(call, arguments) else ()
+    if key and not str(key).startswith("alias/aws/"):
+        via = {"kms:viaservice": (f"secretsmanager.{call.region}.amazonaws.com",)}
+        for use in needed:
+            yield _key_demand(call, f"kms:{use}", str(key), via)
+
+
+def _has_value(call: Call, arguments: Mapping[str, Any]) -> bool:
+    return call.action == "GetSecretValue" or bool({"SecretString", "SecretBinary"} & arguments.keys())
+
+
+def _kms(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
+    key = arguments.get("KeyId") or arguments.get("TargetKeyId")
+    key = key or resources.key_of_ciphertext(str(arguments.get("CiphertextBlob", "")))
+    alias = arguments.get("AliasName")
+    if alias:
+        yield Demand(f"kms:{call.action}", f"arn:aws:kms:{call.region}:{call.account}:{alias}")
+        key = key or str(alias)
+    if not key:
+        yield Demand(f"kms:{call.action}", "*", _tagging(arguments, "TagKey"))
+        return
+    encryption = arguments.get("EncryptionContext") or {}
+    context = {f"kms:encryptioncontext:{name.lower()}": (str(value),) for name, value in encryption.items()}
+    given = _given(arguments, "kms", "EncryptionAlgorithm", "GranteePrincipal")
+    yield _key_demand(call, f"kms:{call.action}", str(key), {**context, **given})
+
+
+def _key_demand(call: Call, action: str, key_id: str, context: Values) -> Demand:
+    found = resources.key(call, key_id)
+    full = {"kms:calleraccount": (call.account,), **_resource_tags(found.tags), **context}
+    return Demand(action, found.arn, full, found.policy, is_key=True)
+
+
+def _ec2(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
+    action = f"ec2:{call.action}"
+    context = {**_ec2_tagging(arguments), "ec2:region": (call.region,)}
+    if not call.action.startswith(("Describe", "Get")):
+        touched = list(resources.ec2(call, arguments))
+        for found in touched:
+            yield Demand(action, found.arn, {**context, **_resource_tags(found.tags, "aws", "ec2")})
+        if call.action in resources.EC2_CREATES and "aws:tagkeys" in context:
+            arn = resources.ec2_arn(call, resources.EC2_CREATES[call.action], "*")
+            yield Demand("ec2:CreateTags", arn, {**context, "ec2:createaction": (call.action,)})
+        if touched:
+            return
+    yield Demand(action, "*", context)
+
+
+def _iam(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
+    context = _given(arguments, "iam", "PolicyArn", "PermissionsBoundary")
+    yield Demand(f"iam:{call.action}", resources.iam(call, arguments), context)
+
+
+def _sts(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
+    context = _given(arguments, "sts", "ExternalId", "RoleSessionName")
+    yield Demand(f"sts:{call.action}", str(arguments.get("RoleArn", "*")), context)
+
+
+def _lambda(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
+    # the operation InvokeFunction is the one whose permission has the API's older name
+    action = {"Invoke": "InvokeFunction"}.get(call.action, call.action)
+    name = arguments.get("FunctionName") or resources.function_in_path(call.path)
+    yield Demand(f"lambda:{action}", resources.function(call, name) if name else "*")
+
+
+def _s3(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
+    bucket, _, key = call.path.lstrip("/").partition("/")
+    resource = f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
+    action = resources.S3_ACTIONS.get(call.action, call.action)
+    yield Demand(f"s3:{action}", resource if bucket else "*")
+
+
+def _passed_roles(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
+    target = arguments.get("Target")
+    for role, service in (
+        (arguments.get("Role") if call.service == "lambda" else None, "lambda"),
+        (target.get("RoleArn") if isinstance(target, dict) else None, "scheduler"),
+        (arguments.get("DeliverLogsPermissionArn"), "vpc-flow-logs"),
+    ):
+        if role:
+            yield Demand("iam:PassRole", str(role), {"iam:passedtoservice": (f"{service}.amazonaws.com",)})
+
+
+def _given(arguments: Mapping[str, Any], service: str, *names: str) -> Values:
+    return {f"{service}:{name.lower()}": (str(arguments[name]),) for name in names if arguments.get(name)}
+
+
+def _tagging(arguments: Mapping[str, Any], key: str = "Key") -> Values:
+    tags = arguments.get("Tags")
+    pairs = {t[key]: t.get(key.replace("Key", "Value"), "") for t in tags} if isinstance(tags, list) else {}
+    return _requested(pairs)
+
+
+def _ec2_tagging(arguments: Mapping[str, Any]) -> Values:
+    named = {
+        name.removesuffix(".Key"): str(value)
+        for name, value in arguments.items()
+        if name.endswith(".Key") and ("Tag." in name)
+    }
+    return _requested({value: str(arguments.get(f"{name}.Value", "")) for name, value in named.items()})
+
+
+def _requested(pairs: Mapping[str, str]) -> Values:
+    context = {f"aws:requesttag/{name.lower()}": (value,) for name, value in pairs.items()}
+    return {**context, "aws:tagkeys": tuple(pairs)} if pairs else context
+
+
+def _resource_tags(tags: Mapping[str, str], *prefixes: str) -> Values:
+    return {
+        f"{prefix}:resourcetag/{name.lower()}": (value,)
+        for prefix in prefixes or ("aws",)
+        for name, value in tags.items()
+    }
+
+
+OF_SERVICE: Mapping[str, Callable[[Call, Mapping[str, Any]], Iterator[Demand]]] = {
+    "ec2": _ec2,
+    "iam": _iam,
+    "kms": _kms,
+    "lambda": _lambda,
+    "s3": _s3,
+    "secretsmanager": _secretsmanager,
+    "sts": _sts,
+}
