@@ -81,14 +81,17 @@ class Case:
 
     @property
     def carrying(self) -> str | None:
+        """Why traffic can leave from it, where AWS says that it can."""
         return self.actual.carrying.get(self.address) if self.actual else None
 
     @property
     def in_use(self) -> bool:
+        """Tell whether calls come from it, by declaration or in fact."""
         return bool(self.carrying) or (self.declared is not None and self.declared.role is Role.ACTIVE)
 
     @property
     def place(self) -> Place | None:
+        """Where its allocation should be; None where that is not ours to look up."""
         if self.declared is None or self.declared.external:
             return None
         return self.declared.account_id, self.declared.region
@@ -106,12 +109,14 @@ class Case:
 
     @property
     def since(self) -> str:
+        """Since when it stands where it stands, and under which reference."""
         entry = self.entry
         return f"since {entry.since:%Y-%m-%d} ({entry.reference})" if entry.since else ""
 
     def row(
         self, status: Status, outcome: ExitCode, verdict: str, step: str = "", *warnings: str | None
     ) -> Row:
+        """Return a row about the pair."""
         return Row(
             merchant=self.merchant,
             address=self.address,

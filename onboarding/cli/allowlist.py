@@ -9,6 +9,7 @@ import typer
 
 from onboarding.allowlist.ledger import Action, Event, Ledger, Pair
 from onboarding.cli import terminal
+from onboarding.cli.allowlist_status import status
 from onboarding.cli.options import AsJson, Directory, LedgerFile, OutputFiles, Stacks, Verbose
 from onboarding.errors import InputError
 from onboarding.exit_codes import ExitCode
@@ -292,3 +293,6 @@ def check(
         for finding in findings:
             terminal.product(f"  {finding}")
     raise typer.Exit(ExitCode.FINDING if failed else ExitCode.HOLDS)
+
+
+app.command()(status)

@@ -1,0 +1,115 @@
+"""``flexpay-onboard allowlist status``: what is declared, there, approved and proven."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from onboarding.cli import terminal
+from onboarding.cli.options import (
+    AsJson,
+    Directory,
+    LedgerFile,
+    OutputFiles,
+    Stacks,
+    Verbose,
+    ledger_path,
+    load_environments,
+)
+from onboarding.errors import InputError
+from onboarding.exit_codes import worst
+
+if TYPE_CHECKING:
+    from onboarding.allowlist.actual import Actual
+    from onboarding.deployment import Environment
+
+
+def status(
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Do not ask AWS; then nothing is known to be lost or unmanaged.")
+    ] = False,
+    usual_answer_days: Annotated[
+        int, typer.Option("--usual-answer-days", metavar="N", min=1, help="Business days a review may take.")
+    ] = 10,
+    proof_days: Annotated[
+        int, typer.Option("--proof-days", metavar="N", min=1, help="Days after which a proof is too old.")
+    ] = 30,
+    unproven_days: Annotated[
+        int, typer.Option("--unproven-days", metavar="N", min=1, help="Days an approval may go unproven.")
+    ] = 7,
+    prometheus: Annotated[
+        Path | None,
+        typer.Option("--prometheus", metavar="FILE", help="Also write a file for the textfile collector."),
+    ] = None,
+    stack: Stacks = None,
+    outputs: OutputFiles = None,
+    directory: Directory = Path(),
+    ledger: LedgerFile = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Compare what is declared, what AWS has, what was approved and what was proven.
+
+    \b
+      flexpay-onboard allowlist status -s production.us-east-1 -s production.eu-west-1
+      flexpay-onboard allowlist status -s staging -s production --json
+
+    \b
+    exit 0  every active address is approved, and nothing is out of place
+         1  rejected, stale, lost, unmanaged, or in use without being submitted
+         3  under review, or nothing was approved yet
+         4  AWS gave no usable answer
+
+    It only reads, and needs no credentials of the partner.
+    """
+    from onboarding.allowlist.clocks import Limits
+    from onboarding.allowlist.reconciliation import reconcile
+    from onboarding.allowlist.status_report import as_document, as_prometheus, as_text
+    from onboarding.files import write_atomically
+    from onboarding.ledger_file import read_ledger
+    from onboarding.proof import LocalProofs
+
+    environments = load_environments(stack, outputs, directory)
+    if ledger and len(environments) > 1:
+        raise InputError(
+            f"--ledger names one file, and there are several environments: "
+            f"{', '.join(environment.name for environment in environments)}",
+            hint="leave --ledger out; every environment has allowlist/<environment>.yaml",
+        )
+    # every file is read before AWS is asked, so that a damaged one costs no time
+    ledgers = [
+        read_ledger(ledger_path(ledger, directory, environment), environment=environment.name)
+        for environment in environments
+    ]
+    proofs = [LocalProofs(directory).read(environment.name) for environment in environments]
+    actuals = [None if offline else _actual(environment) for environment in environments]
+    now = datetime.now(UTC)
+    limits = Limits(usual_answer_days, unproven_days, proof_days)
+    reports = [
+        reconcile(environment, actual, books, proven, now=now, limits=limits)
+        for environment, actual, books, proven in zip(environments, actuals, ledgers, proofs, strict=True)
+    ]
+    if prometheus:
+        try:
+            write_atomically(prometheus, as_prometheus(reports))
+        except OSError as error:
+            raise InputError(f"--prometheus {prometheus}: cannot be written: {error.strerror}") from error
+    if as_json:
+        terminal.product(json.dumps(as_document(reports), indent=2, ensure_ascii=False))
+    else:
+        terminal.product("\n\n".join(as_text(report) for report in reports))
+    raise typer.Exit(worst(report.outcome for report in reports))
+
+
+def _actual(environment: "Environment") -> "Actual":
+    from onboarding.allowlist.actual import actual_of, places
+    from onboarding.aws.clients import Clients
+    from onboarding.aws.views import read_views
+
+    wanted = places(environment)
+    regions = ", ".join(sorted({region for _, region in wanted})) or "no region"
+    with terminal.working(f"{environment.name}: asking AWS about {regions}"):
+        views, unanswered = read_views(Clients(), wanted)
+    return actual_of(environment, views, unanswered)
