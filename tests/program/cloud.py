@@ -116,7 +116,7 @@ class Cloud(Mocks):
                 kind = self.zone_types.get(args.args["zoneId"], "availability-zone")
                 return {**args.args, "networkBorderGroup": REGION, "zoneType": kind}
         known = self.lookups.get(args.token, {})
-        wanted = args.args.get("id") or args.args.get("subnetId")
+        wanted = str(args.args.get("id") or args.args.get("subnetId"))
         if wanted not in known:
             raise AssertionError(f"unexpected invoke: {args.token} {args.args}")
         return {**args.args, **known[wanted]}

@@ -6,6 +6,7 @@ the new name an alias, and only then writes these files anew.
 
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +115,9 @@ CONFIGURATIONS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
 }
 
 
+@cache
 def deploy_named(name: str) -> tuple[dict[str, Any], Cloud]:
-    """Run the program with one of the configurations."""
+    """Run the program with one of the configurations, once; what it returns is not to be changed."""
     settings, world = CONFIGURATIONS[name]
     return deploy(stack_config(**settings), Cloud(**world))
 
