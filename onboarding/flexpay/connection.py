@@ -78,6 +78,7 @@ class TimedConnection(HTTPSConnection):
     """An HTTPS connection that resolves IPv4 only and notes how long each phase takes."""
 
     certificate: tuple[str, str | None] | None = None
+    peer: str | None = None
 
     def _new_conn(self) -> socket.socket:
         trace = current.get() or Trace(deadline=monotonic() + 60)
@@ -118,7 +119,7 @@ class TimedConnection(HTTPSConnection):
                 if trace.bind_failed:
                     break
             else:
-                trace.peer = f"{place[0]}:{place[1]}"
+                trace.peer = self.peer = f"{place[0]}:{place[1]}"
                 return attempt
         raise problem
 
@@ -138,8 +139,7 @@ class TimedConnection(HTTPSConnection):
             return super().getresponse()
         if self.certificate:
             trace.fingerprint, trace.not_after = self.certificate
-        if trace.peer is None and self.sock is not None:
-            trace.peer = "{}:{}".format(*self.sock.getpeername()[:2])
+        trace.peer = self.peer  # kept, since a socket that was reset meanwhile cannot tell any more
         trace.phase, trace.sent_at = Phase.FIRST_BYTE, monotonic()
         answer = super().getresponse()
         trace.phase = Phase.BODY

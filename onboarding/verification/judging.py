@@ -43,7 +43,8 @@ def _verdict(check: Check, facts: Facts, subject: Subject, prior: Results) -> Ve
         if need in facts.choices.skipped:
             continue
         for result in prior.about(need, subject):
-            if result.outcome not in HOLDS:
+            # a check that was left open because of this very one does not stand in its way
+            if result.outcome not in HOLDS and result.verdict.blocked_by != check.id:
                 return Verdict(Outcome.SKIP, f"not asked, because of {need}", blocked_by=need)
     return check.judge(facts, subject, prior)
 
