@@ -94,7 +94,7 @@ class KeyStore:
         answer = self._ask(
             alias,
             "ScheduleKeyDeletion",
-            lambda: self._client.schedule_key_deletion(KeyId=found["Arn"], PendingWindowInDays=DELETION_DAYS),
+            lambda: self._client.schedule_key_deletion(KeyId=found["KeyId"], PendingWindowInDays=DELETION_DAYS),
         )
         gone: datetime | None = answer.get("DeletionDate")
         return gone
@@ -108,7 +108,7 @@ class KeyStore:
                 hint="its answer may have been received already (`credentials status`); "
                 "else make a new request with `credentials request`",
             )
-        return str(found["Arn"])
+        return str(found["KeyId"])
 
     def _metadata(self, alias: str) -> Any:
         try:

@@ -174,7 +174,7 @@ def _stage_one(
         return item.result(Outcome.UNCHANGED, version_id, "already stored by an earlier run")
     displaced = state.pending
     _tidy(vault, state, leaving=displaced if displaced and displaced.stages == {PENDING} else None)
-    labels = (PENDING,) if state.versions else (PENDING, first_record.label())
+    labels = (PENDING,) if state.versions else (PENDING, first_record.label(version_id))
     carried = vault.store.put(vault.secret_id, credentials, version_id=version_id, labels=labels)
     if PENDING not in carried:
         # the version was there already, so the service ignored the labels that came with it
@@ -235,11 +235,12 @@ def _says_more(new: Record, old: Record | None) -> bool:
 
 def _keep_record(vault: Vault, state: SecretState, version_id: str, record: Record) -> None:
     version = state.version(version_id)
+    wanted = record.label(version_id)
     for label in labels_of(version) if version else ():
-        if label != record.label():
+        if label != wanted:
             _move(vault, label, to=None, source=version_id)
-    if not state.has(version_id, record.label()):
-        _move(vault, record.label(), to=version_id, source=None)
+    if not state.has(version_id, wanted):
+        _move(vault, wanted, to=version_id, source=None)
 
 
 def _tidy(vault: Vault, state: SecretState, *, leaving: Version | None, keep: str | None = None) -> None:

@@ -39,9 +39,14 @@ class Record:
     detail: str
     """The address a token was obtained from, the operator's reason, or the version rolled back from."""
 
-    def label(self) -> str:
-        """Return the staging label."""
-        return f"{PREFIX}{self.since.astimezone(UTC).strftime(_STAMP)}/{self.basis}/{self.detail}"
+    def label(self, version_id: str) -> str:
+        """Return the staging label for a version.
+
+        It names the version, because a label is on one version at most, and two promotions may
+        fall into the same second.
+        """
+        stamp = self.since.astimezone(UTC).strftime(_STAMP)
+        return f"{PREFIX}{stamp}/{version_id[:8]}/{self.basis}/{self.detail}"
 
 
 def proven(at: datetime, address: IPv4Address) -> Record:
@@ -82,9 +87,8 @@ def record_of(version: Version | None) -> Record | None:
 
 
 def _parse(label: str) -> Record | None:
-    stamp, _, rest = label.removeprefix(PREFIX).partition("/")
-    basis, _, detail = rest.partition("/")
     try:
+        stamp, _, basis, detail = label.removeprefix(PREFIX).split("/", maxsplit=3)
         return Record(datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC), Basis(basis), detail)
     except ValueError:
         return None

@@ -103,12 +103,12 @@ def test_what_is_wrong_with_the_text_is_said(raw: str, reason: str) -> None:
     assert reason in refused.reason
 
 
-@given(st.text(min_size=8, max_size=60), st.text(min_size=8, max_size=60))
-def test_a_reason_repeats_nothing_of_what_it_refuses(client_id: str, client_secret: str) -> None:
+@given(st.text(max_size=30), st.text(max_size=30), st.text(max_size=30))
+def test_a_reason_repeats_nothing_of_what_it_refuses(start: str, middle: str, end: str) -> None:
+    client_id, client_secret = f"{start}Zq~{middle}", f"{middle}Zq~{end}"
     for judged in (fields(client_id, client_secret), text(client_secret), text(client_id)):
         if isinstance(judged, Refused):
-            assert client_id not in judged.reason
-            assert client_secret not in judged.reason
+            assert "Zq~" not in judged.reason
 
 
 VISIBLE = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=40)

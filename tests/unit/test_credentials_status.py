@@ -32,7 +32,7 @@ def version(name: str, age: timedelta, *labels: str) -> Version:
 STATE = SecretState(
     (
         version("old", timedelta(days=400), "AWSPREVIOUS"),
-        version("now", timedelta(days=9, hours=23), "AWSCURRENT", RECORD.label()),
+        version("now", timedelta(days=9, hours=23), "AWSCURRENT", RECORD.label("now")),
         version("next", timedelta(hours=1), "AWSPENDING"),
     ),
     changed_at=NOW,
@@ -91,7 +91,7 @@ def test_regions_with_different_versions_in_use_are_a_finding() -> None:
     ],
 )
 def test_a_record_survives_its_label(record: object) -> None:
-    label = record.label()  # type: ignore[attr-defined]
+    label = record.label("0f8fad5b-d9cb-469f-a165-70867728950e")  # type: ignore[attr-defined]
     assert record_of(version("v", timedelta(0), "AWSCURRENT", label)) == record
 
 
@@ -101,7 +101,7 @@ def test_labels_that_are_not_ours_are_passed_over() -> None:
 
 
 def test_the_longest_reason_still_fits_a_label() -> None:
-    assert len(unproven(NOW, "x" * LONGEST_REASON).label()) <= LONGEST_LABEL
+    assert len(unproven(NOW, "x" * LONGEST_REASON).label("v" * 36)) <= LONGEST_LABEL
     assert flaw_of_reason("x" * LONGEST_REASON) is None
     for wrong in ("", "  ", "x" * (LONGEST_REASON + 1), "two\nlines", "caf\u00e9"):
         assert flaw_of_reason(wrong)

@@ -253,6 +253,15 @@ def test_records_do_not_keep_old_versions_alive() -> None:
     assert len(labelled) == 2
 
 
+def test_two_promotions_in_one_second_each_keep_their_record() -> None:
+    world = World()
+    moment = world.now
+    for pair in (A, B, A):
+        workflow.put(world.vaults(), NAME, pair, world.ground(), now=moment)
+        assert world.only.value_at("AWSCURRENT") == pair.to_json()
+        assert basis(world.only) is Basis.PROVEN
+
+
 # the state of the secret
 
 
