@@ -5,7 +5,7 @@ Knows nothing of pulumi. What there is to set stands in ``schema``.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, NamedTuple, get_args
@@ -78,6 +78,7 @@ def read_config(project: Mapping[str, Any], stack_config: Mapping[str, Any], *, 
         if isinstance(entry, Mapping) and "default" in entry
     }
     problems: list[str] = []
+    unread: set[str] = set()
     for key, value in stack_config.items():
         name = key.removeprefix(f"{PROJECT}:")
         if name == key:
@@ -86,14 +87,13 @@ def read_config(project: Mapping[str, Any], stack_config: Mapping[str, Any], *, 
             values[name] = _parsed(name, value)
         except ValueError as error:
             problems.append(f"{source}: {name}: {error}")
+            unread.add(name)
             values.pop(name, None)
     region, account = _home(stack_config, source, problems)
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        unread = {line.split(": ")[1] for line in problems}
-        lines = [line for line in _lines(error, source) if line.split(": ")[1] not in unread]
-        raise ValueError("\n".join([*problems, *lines])) from None
+        raise ValueError("\n".join([*problems, *_lines(error, source, unread)])) from None
     if problems:
         raise ValueError("\n".join(problems))
     return StackConfig(settings, region, account)
@@ -149,9 +149,10 @@ def _found(value: Any) -> str:
     return "not set" if value is None else f"found {json.dumps(value)}"
 
 
-def _lines(error: ValidationError, source: str) -> list[str]:
-    lines = [f"{source}: {_place(item['loc'])}{_reason(item)}" for item in error.errors()]
-    return list(dict.fromkeys(lines))
+def _lines(error: ValidationError, source: str, unread: Collection[str] = ()) -> list[str]:
+    """Return one line per mistake; what only follows from keys that could not be read is left out."""
+    items = [item for item in error.errors() if not unread or (item["loc"] and item["loc"][0] not in unread)]
+    return list(dict.fromkeys(f"{source}: {_place(item['loc'])}{_reason(item)}" for item in items))
 
 
 def _place(loc: tuple[int | str, ...]) -> str:
