@@ -206,6 +206,7 @@ class Network(pulumi.ComponentResource):
         )
         permission = iam.RolePolicy(
             f"{self._name}-flow-logs",
+            name="delivery",
             role=role.name,
             policy=group.arn.apply(lambda arn: json.dumps(policies.flow_log_delivery(arn))),
             opts=self._inside,
