@@ -17,7 +17,9 @@ from onboarding.deployment import EgressAddress, Environment, Role, Stack
 
 CANNOT_TELL = "cannot-tell"
 Views: TypeAlias = Mapping[tuple[str, str], RegionView]
-"""(account, region) → what AWS says there. A stack whose place is absent could not be asked."""
+"""(account, region) → what AWS says there."""
+Silent: TypeAlias = Mapping[tuple[str, str], str]
+"""(account, region) → why AWS gave no answer there."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,16 @@ class Comparison:
     """For the operator only."""
 
 
-def compare(environment: Environment, views: Views) -> Comparison:
+def places(environment: Environment) -> list[tuple[str, str]]:
+    """Return the accounts and regions that must be asked; none for stacks of external addresses."""
+    return sorted({(stack.account_id, stack.region) for stack in environment.stacks if _in_aws(stack)})
+
+
+def _in_aws(stack: Stack) -> bool:
+    return stack.vpc_id is not None or any(not address.external for address in stack.addresses)
+
+
+def compare(environment: Environment, views: Views, silent: Silent | None = None) -> Comparison:
     """Hold every declared address against AWS, and every way out of AWS against the declared ones."""
     gaps: list[Gap] = []
     notes: list[str] = []
@@ -41,15 +52,16 @@ def compare(environment: Environment, views: Views) -> Comparison:
     gaps += _classes(environment, notes)
     gaps += _duplicates(environment)
     for stack in environment.stacks:
-        if not stack.vpc_id and all(address.external for address in stack.addresses):
+        if not _in_aws(stack):
             continue
         view = views.get((stack.account_id, stack.region))
         if view is None:
+            why = (silent or {}).get((stack.account_id, stack.region), "it was not asked")
             gaps.append(
                 Gap(
                     CANNOT_TELL,
-                    f"{stack.source}: AWS was not asked about account {stack.account_id}, region "
-                    f"{stack.region}: the credentials in use belong to another account",
+                    f"{stack.source}: AWS does not say what is in account {stack.account_id}, region "
+                    f"{stack.region}: {why}",
                 )
             )
             continue

@@ -138,7 +138,7 @@ def _check(environment: Environment, wishes: Wishes, previous: Previous | None, 
     for declared in environment.addresses:
         if declared.address in wishes.remove and declared.role is Role.ACTIVE:
             raise InputError(
-                f"--remove {declared.address}: it is the active address of {declared.slot}, with traffic on it",
+                f"--remove {declared.address}: traffic leaves from it, the active one of {declared.slot}",
                 hint="move the traffic to another slot first; `flexpay-onboard rollover` leads through it",
             )
     for name, day in (("--effective-from", wishes.effective_from), ("--retire-after", wishes.retire_after)):
@@ -252,6 +252,16 @@ def _essence(document: Mapping[str, Any]) -> Document:
         for entry in document["addresses"]
     ]
     return kept
+
+
+def same_draft(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two documents differ in nothing but the moment they were written."""
+    return _timeless(one) == _timeless(other)
+
+
+def _timeless(document: Mapping[str, Any]) -> Document:
+    kept = {key: value for key, value in document.items() if key not in ("createdAt", "digest")}
+    return {**kept, "established": {**document["established"], "at": None}}
 
 
 def still_stands(ledger: Ledger, handed_in: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

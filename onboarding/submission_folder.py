@@ -1,0 +1,89 @@
+"""Adapter: the folders of drafted revisions, ``DIR/<environment>-rev-<n>/``."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from onboarding.allowlist.submission import Document, faults, submission_name
+from onboarding.errors import InputError
+
+DOCUMENT = "submission.json"
+
+
+class SubmissionFolder:
+    """Reads and writes the revisions of one environment below a folder."""
+
+    def __init__(self, out: Path, environment: str) -> None:
+        self._out = out
+        self._environment = environment
+
+    def path(self, revision: int) -> Path:
+        """Return where a revision lives, whether it is there or not."""
+        return self._out / submission_name(self._environment, revision)
+
+    def document(self, revision: int) -> Document | None:
+        """Return a revision's document; None where there is none.
+
+        Raises InputError for one that is damaged, since nothing may be concluded from it.
+        """
+        place = self.path(revision) / DOCUMENT
+        try:
+            text = place.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{place}: cannot be read: {error}") from error
+        try:
+            document: Document = json.loads(text)
+        except ValueError as error:
+            raise InputError(
+                f"{place}: not JSON: {error}", hint="move the folder away, then draft again"
+            ) from error
+        if found := faults(document):
+            raise InputError(
+                "\n".join(f"{place}: {fault}" for fault in found),
+                hint="it was edited or damaged; move the folder away, then draft again",
+            )
+        return document
+
+    def holds(self, revision: int, files: Mapping[str, str]) -> bool:
+        """Tell whether a revision is there already, byte for byte."""
+        folder = self.path(revision)
+        try:
+            return all((folder / name).read_bytes() == text.encode() for name, text in files.items())
+        except OSError:
+            return False
+
+    def write(self, revision: int, files: Mapping[str, str]) -> Path:
+        """Put a revision in place at once and whole; files of others in its folder stay.
+
+        Raises InputError where the folder cannot be written; then what was there is still there.
+        """
+        target = self.path(revision)
+        try:
+            self._out.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=self._out) as work:
+                self._swap(target, Path(work), files)
+        except OSError as error:
+            raise InputError(f"{target}: cannot be written: {error.strerror or error}") from error
+        return target
+
+    @staticmethod
+    def _swap(target: Path, work: Path, files: Mapping[str, str]) -> None:
+        fresh, old = work / "new", work / "old"
+        if target.is_dir():
+            shutil.copytree(target, fresh, symlinks=True)
+        else:
+            fresh.mkdir()
+        for name, text in files.items():
+            (fresh / name).write_bytes(text.encode())
+        if target.exists():
+            target.rename(old)
+        try:
+            fresh.rename(target)
+        except BaseException:
+            if old.exists():
+                old.rename(target)
+            raise
