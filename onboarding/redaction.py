@@ -45,17 +45,22 @@ class Hidden:
         raise TypeError("a hidden value is not serialised")
 
 
-def guarded(call: Callable[[], Answer]) -> Answer:
+def guarded(call: Callable[[], Answer], *, hiding: "Redactor | None" = None) -> Answer:
     """Run a call that handles a secret; what it raises carries no frames of the inside.
 
     Debuggers, error trackers and verbose tracebacks print the locals of every frame, and those of
-    a library that was handed a secret hold it in the clear.
+    a library that was handed a secret hold it in the clear. An exception whose own text holds one
+    of the secrets of ``hiding`` is replaced by a RuntimeError that names its type only.
     """
     try:
         return call()
     except BaseException as error:
         _forget_frames(error)
-        raise
+        if hiding is None or not hiding.leaks(f"{error}{error.args!r}"):
+            raise
+        name = type(error).__name__
+    # outside of the except block, so that the exception with the secret is not carried along
+    raise RuntimeError(f"{name}, whose text held a secret")
 
 
 def _forget_frames(error: BaseException) -> None:

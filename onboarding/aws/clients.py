@@ -1,5 +1,6 @@
 """Makes boto3 clients; the only place that does."""
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -8,6 +9,8 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS = 5
 READ_TIMEOUT_SECONDS = 20
 ATTEMPTS = 4
+WIRE_LOGGERS = ("boto3", "botocore", "urllib3")
+"""At DEBUG they write request and response bodies, secret values included."""
 
 
 class Clients:
@@ -35,6 +38,9 @@ class Clients:
             import boto3  # noqa: PLC0415 - a third of a second that commands without AWS need not pay
             from botocore.config import Config  # noqa: PLC0415
 
+            for name in WIRE_LOGGERS:
+                logger = logging.getLogger(name)
+                logger.setLevel(max(logger.level, logging.INFO))
             if self._session is None:
                 self._session = boto3.Session()
             config = Config(

@@ -94,7 +94,9 @@ class KeyStore:
         answer = self._ask(
             alias,
             "ScheduleKeyDeletion",
-            lambda: self._client.schedule_key_deletion(KeyId=found["KeyId"], PendingWindowInDays=DELETION_DAYS),
+            lambda: self._client.schedule_key_deletion(
+                KeyId=found["KeyId"], PendingWindowInDays=DELETION_DAYS
+            ),
         )
         gone: datetime | None = answer.get("DeletionDate")
         return gone

@@ -21,7 +21,7 @@ from onboarding.credentials.errors import (
 from onboarding.credentials.versions import CURRENT, SecretState, Version
 from onboarding.errors import CannotTell, ToolkitError
 from onboarding.flexpay.credentials import ClientCredentials
-from onboarding.redaction import guarded
+from onboarding.redaction import Redactor, guarded
 
 Answer = TypeVar("Answer")
 
@@ -90,6 +90,7 @@ class SecretStore:
                 SecretString=credentials.to_json(),
                 VersionStages=list(labels),
             ),
+            hiding=Redactor([credentials.client_secret]),
         )
         return frozenset(stored.get("VersionStages") or ())
 
@@ -152,10 +153,12 @@ class SecretStore:
             )
         return read
 
-    def _ask(self, secret_id: str, action: str, call: Callable[[], Answer]) -> Answer:
+    def _ask(
+        self, secret_id: str, action: str, call: Callable[[], Answer], *, hiding: Redactor | None = None
+    ) -> Answer:
         with asking_aws(f"secret {secret_id}", permission=f"secretsmanager:{action}"):
             try:
-                return guarded(call)
+                return guarded(call, hiding=hiding)
             except ClientError as error:
                 if (known := _known(error, secret_id, action)) is None:
                     raise
