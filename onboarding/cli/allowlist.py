@@ -9,6 +9,7 @@ import typer
 
 from onboarding.allowlist.ledger import Action, Event, Ledger, Pair
 from onboarding.cli import terminal
+from onboarding.cli.allowlist_draft import draft
 from onboarding.cli.allowlist_status import status
 from onboarding.cli.options import AsJson, Directory, LedgerFile, OutputFiles, Stacks, Verbose
 from onboarding.errors import InputError
@@ -295,4 +296,5 @@ def check(
     raise typer.Exit(ExitCode.FINDING if failed else ExitCode.HOLDS)
 
 
+app.command()(draft)
 app.command()(status)
