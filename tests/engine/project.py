@@ -114,6 +114,15 @@ class Project:
             aws_secret_access_key="sandbox",
         )
 
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """Use the AWS stand-in's own controls, e.g. ``control("POST", "/sandbox/faults", {…})``."""
+        import requests
+
+        url = f"{self.world.running()['aws'].ready['url']}{path}"
+        answer = requests.request(method, url, json=body, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
     def allocated(self) -> dict[str, str]:
         """Return address → allocation ID of every address that AWS holds for the account."""
         found = self.client("ec2").describe_addresses()["Addresses"]

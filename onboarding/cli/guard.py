@@ -1,0 +1,120 @@
+"""``flexpay-onboard guard``: may this plan be carried out?"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onboarding.cli import terminal
+from onboarding.cli.options import AsJson, Directory, LedgerFile, Verbose
+from onboarding.errors import CannotTell, InputError
+from onboarding.exit_codes import ExitCode
+
+HOW = "pulumi preview --json --show-replacement-steps > preview.json"
+
+
+def guard(
+    preview: Annotated[
+        str, typer.Argument(metavar="[FILE|-]", help="What `pulumi preview --json` wrote.")
+    ] = "-",
+    plan: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="FILE", help="The plan saved by the same preview (--save-plan)."),
+    ] = None,
+    directory: Directory = Path(),
+    ledger: LedgerFile = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Judge a plan before it is carried out.
+
+    Exit 1 if it would delete, replace, release, detach, swap or unprotect an address that is
+    approved or under review, or what carries its traffic, or let an unapproved address carry
+    traffic. For example:
+
+      pulumi preview --json --show-replacement-steps --save-plan plan.json > preview.json
+      flexpay-onboard guard preview.json --plan plan.json && pulumi up --plan plan.json
+    """
+    from onboarding.allowlist.guard import Severity, judge
+    from onboarding.allowlist.ledger import Ledger
+    from onboarding.allowlist.plan import (
+        IncompletePlanError,
+        NotAPlanError,
+        differences,
+        environment_of,
+        parse_plan,
+    )
+    from onboarding.ledger_file import read_ledger
+
+    source = "standard input" if preview == "-" else preview
+    try:
+        judged = parse_plan(_read(preview))
+        saved = differences(judged, _read(str(plan))) if plan else []
+    except NotAPlanError as error:
+        raise InputError(f"{source}: {error}", hint=HOW) from error
+    except IncompletePlanError as error:
+        raise CannotTell(f"{source}: {error}", hint=f"run the preview to its end: {HOW}") from error
+    if saved:
+        raise CannotTell(
+            f"{plan}: not the plan of this preview: {'; '.join(saved[:3])}",
+            hint="let one `pulumi preview` write both files",
+        )
+    environment = environment_of(judged)
+    path = ledger or (directory / "allowlist" / f"{environment}.yaml" if environment else None)
+    if path is None:
+        raise InputError(f"{source}: names no environment", hint="pass --ledger FILE")
+    known = read_ledger(path) if ledger or path.exists() else Ledger.empty(environment)
+    findings = judge(judged, known)
+    blocked = any(finding.severity is Severity.BLOCK for finding in findings)
+    if as_json:
+        terminal.product(
+            json.dumps(
+                {
+                    "guardVersion": 1,
+                    "verdict": "block" if blocked else "pass",
+                    "judged": "saved plan" if plan else "preview",
+                    "findings": [
+                        {
+                            "severity": finding.severity,
+                            "urn": finding.urn,
+                            "address": finding.address,
+                            "reference": finding.reference,
+                            "problem": finding.problem,
+                            "wayOut": finding.way_out,
+                        }
+                        for finding in findings
+                    ],
+                },
+                indent=2,
+            )
+        )
+    else:
+        lines = [f"{'blocked' if blocked else 'pass'}: {_count(len(judged.changes))} judged against {path}"]
+        for finding in findings:
+            ticket = f" [{finding.reference}]" if finding.reference else ""
+            lines += [
+                f"{finding.severity:5}  {finding.problem}{ticket}",
+                f"       way out: {finding.way_out}",
+            ]
+        terminal.product("\n".join(lines))
+    if not plan:
+        terminal.say(
+            "note: a preview was judged; `pulumi up` plans anew unless it is given the saved plan (--plan)"
+        )
+    if blocked:
+        raise typer.Exit(ExitCode.FINDING)
+
+
+def _count(resources: int) -> str:
+    return "1 resource" if resources == 1 else f"{resources} resources"
+
+
+def _read(path: str) -> str:
+    if path == "-":
+        return sys.stdin.read()
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
