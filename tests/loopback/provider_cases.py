@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,12 +47,13 @@ class World:
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
+        self.tag = os.urandom(3).hex()
         self._made: dict[str, Resource] = {}
 
     def make(self, label: str, kind: str, **inputs: Any) -> Resource:
         """Return the resource of that label, creating it the first time."""
         if label not in self._made:
-            self._made[label] = self.driver.create(kind, label, inputs)
+            self._made[label] = self.driver.create(kind, f"{label}-{self.tag}", inputs)
         return self._made[label]
 
     @property
@@ -138,10 +140,18 @@ def nothing(_world: World) -> Inputs:
 
 
 @dataclass(frozen=True)
+class Instead:
+    """A value for an input that takes the place of another input."""
+
+    value: Any
+    of: str
+
+
+@dataclass(frozen=True)
 class Case:
     """How one type is put through its life. `change` and `replace` are laid over `inputs`.
 
-    `replace` lists every replacing input with another value for it. `imports` is the import id, `unseen`
+    `replace` has another value for each replacing input. `imports` is the import id, `unseen`
     the inputs an import cannot know.
     """
 
@@ -224,6 +234,7 @@ CASES: Mapping[str, Case] = {
             "vpcId": w.other_vpc.id,
             "cidrBlock": "10.0.10.0/24",
             "availabilityZoneId": "use1-az2",
+            "availabilityZone": Instead("us-east-1f", of="availabilityZoneId"),
         },
     ),
     "aws:ec2/internetGateway:InternetGateway": Case(
@@ -242,7 +253,12 @@ CASES: Mapping[str, Case] = {
     "aws:ec2/natGateway:NatGateway": Case(
         lambda w: {"subnetId": w.subnet(with_way_out=True).id, "allocationId": w.address().id, **TAGGED},
         lambda _w: RETAGGED,
-        lambda w: {"subnetId": w.subnet(2).id, "allocationId": w.address(2).id, "privateIp": "10.0.1.99"},
+        lambda w: {
+            "subnetId": w.subnet(2).id,
+            "allocationId": w.address(2).id,
+            "privateIp": "10.0.1.99",
+            "connectivityType": Instead("private", of="allocationId"),
+        },
     ),
     "aws:ec2/routeTable:RouteTable": Case(
         lambda w: {
@@ -265,13 +281,18 @@ CASES: Mapping[str, Case] = {
     "aws:ec2/route:Route": Case(
         route,
         lambda w: {"natGatewayId": w.nat(2).id},
-        lambda w: {"routeTableId": w.table(2).id, "destinationCidrBlock": "192.0.2.0/24"},
+        lambda w: {
+            "routeTableId": w.table(2).id,
+            "destinationCidrBlock": "192.0.2.0/24",
+            "destinationIpv6CidrBlock": Instead("::/0", of="destinationCidrBlock"),
+            "destinationPrefixListId": Instead("pl-0123", of="destinationCidrBlock"),
+        },
         lambda resource: f"{resource['routeTableId']}_{resource['destinationCidrBlock']}",
     ),
     "aws:ec2/routeTableAssociation:RouteTableAssociation": Case(
         lambda w: {"routeTableId": w.table().id, "subnetId": w.subnet().id},
         lambda w: {"routeTableId": w.table(2).id},
-        lambda w: {"subnetId": w.subnet(2).id},
+        lambda w: {"subnetId": w.subnet(2).id, "gatewayId": Instead(w.gateway.id, of="subnetId")},
         lambda resource: f"{resource['subnetId']}/{resource['routeTableId']}",
     ),
     "aws:ec2/mainRouteTableAssociation:MainRouteTableAssociation": Case(
@@ -340,6 +361,10 @@ CASES: Mapping[str, Case] = {
             "vpcId": w.other_vpc.id,
             "trafficType": "REJECT",
             "maxAggregationInterval": 60,
+            "subnetId": Instead(w.subnet().id, of="vpcId"),
+            "eniId": Instead("eni-0123", of="vpcId"),
+            "logDestinationType": "s3",
+            "logFormat": "${srcaddr}",
             "logDestination": w.log_group(2)["arn"],
             "iamRoleArn": w.role(2)["arn"],
         },
@@ -416,7 +441,7 @@ CASES: Mapping[str, Case] = {
     "aws:cloudwatch/logGroup:LogGroup": Case(
         lambda w: {"retentionInDays": 14, "kmsKeyId": w.key()["arn"], **TAGGED},
         lambda _w: {"retentionInDays": 30, "skipDestroy": False, **RETAGGED},
-        lambda _w: {"name": "another"},
+        lambda _w: {"name": "another", "logGroupClass": "INFREQUENT_ACCESS"},
     ),
     "aws:lambda/function:Function": Case(
         lambda w: {
@@ -449,7 +474,7 @@ CASES: Mapping[str, Case] = {
             "maximumEventAgeInSeconds": 60,
             "destinationConfig": {"onFailure": {"destination": w.queue()["arn"]}},
         },
-        lambda w: {"functionName": w.function(2).id},
+        lambda w: {"functionName": w.function(2).id, "qualifier": "1"},
     ),
     "aws:lambda/permission:Permission": Case(
         lambda w: {
@@ -465,6 +490,7 @@ CASES: Mapping[str, Case] = {
             "sourceArn": "arn:aws:sns:us-east-1:123456789012:a",
             "sourceAccount": "123456789012",
             "statementId": "another",
+            "qualifier": "1",
         },
         imports=lambda resource: f"{resource['function']}/{resource['statementId']}",
     ),

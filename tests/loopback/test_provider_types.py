@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from sandbox.aws import server
 from sandbox.aws.provider.kinds import is_empty
 from sandbox.aws.provider.resources import TABLE
 from sandbox.aws.provider.values import plain
-from tests.loopback.provider_cases import CASES, Case, World
+from tests.loopback.provider_cases import CASES, Case, Instead, World
 from tests.loopback.provider_driver import Driver, ProviderError, Resource
+from tests.loopback.provider_fixtures import driver, shared_driver, stand_in
 
+__all__ = ["driver", "shared_driver", "stand_in"]
 
-@pytest.fixture(scope="module")
-def stand_in() -> Iterator[server.Running]:
-    with server.running() as running:
-        yield running
-
-
-@pytest.fixture
-def driver(stand_in: server.Running, monkeypatch: pytest.MonkeyPatch) -> Driver:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", stand_in.url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    return Driver()
+PREFIXES = {"namePrefix": "another-", "bucketPrefix": "another-"}
+NOT_ON_AN_ADDRESS_PATH = frozenset({"packageType"})
+"""Replacing inputs of which only one value is mapped."""
 
 
 def test_there_is_a_case_for_every_type() -> None:
@@ -37,7 +27,7 @@ def test_life_of(kind: str, driver: Driver) -> None:
     case, world = CASES[kind], World(driver)
     inputs = case.inputs(world)
 
-    made = driver.create(kind, "one", inputs)
+    made = driver.create(kind, f"one-{world.tag}", inputs)
     assert made.id
     assert not driver.diff(made, inputs).changed, "a second up changes something"
     _is_as_asked(made)
@@ -100,17 +90,27 @@ def _import_finds_it(driver: Driver, case: Case, made: Resource) -> None:
     assert known - {"region"} <= imported.inputs.keys()
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"),
-    [(kind, name) for kind in CASES for name, field in TABLE[kind].inputs.items() if field.replaces],
-)
-def test_replacing_input(kind: str, name: str, driver: Driver) -> None:
-    """Each input that replaces in the official provider does, alone."""
+@pytest.mark.parametrize("kind", CASES)
+def test_replacing_inputs_of(kind: str, driver: Driver) -> None:
+    """Each input that replaces in the official provider does so alone; no other does."""
     case, world = CASES[kind], World(driver)
-    other = case.replace(world)
-    if name not in other:
-        pytest.skip("no other value in the case")
-    made = driver.create(kind, "one", case.inputs(world))
-    diff = driver.diff(made, case.inputs(world) | {name: other[name]})
-    assert diff.replaces == {name}
-    assert diff.details[name] in {"UPDATE_REPLACE", "ADD_REPLACE"}
+    inputs = case.inputs(world)
+    others = case.replace(world) | {
+        name: value for name, value in PREFIXES.items() if name in TABLE[kind].inputs
+    }
+    replacing = {name for name, field in TABLE[kind].inputs.items() if field.replaces}
+    assert replacing - NOT_ON_AN_ADDRESS_PATH == others.keys() - {"cidrIpv6"}
+    made = driver.create(kind, f"one-{world.tag}", inputs)
+    for name, other in others.items():
+        wanted = (
+            inputs | {name: other.value, other.of: None}
+            if isinstance(other, Instead)
+            else inputs | {name: other}
+        )
+        diff = driver.diff(made, wanted)
+        also = {other.of} if isinstance(other, Instead) else set()
+        assert diff.replaces - also == {name}
+        assert diff.details[name] in {"UPDATE_REPLACE", "ADD_REPLACE"}
+    if TABLE[kind].regional:
+        assert driver.diff(made, inputs | {"region": "eu-west-1"}).replaces == {"region"}
+    driver.delete(made)

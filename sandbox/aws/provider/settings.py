@@ -31,6 +31,8 @@ MAPPED = HARMLESS | {
     "region",
 }
 ACCOUNT_DIGITS = 12
+DEFAULT_RETRIES = 3
+"""The official provider tries 25 times; nobody waits that long for a stand-in."""
 IGNORED = frozenset({"version", "pluginDownloadURL", "__internal", "__defaults"})
 
 
@@ -42,7 +44,7 @@ class Settings:
     allowed_accounts: tuple[str, ...] = ()
     forbidden_accounts: tuple[str, ...] = ()
     tags: TagRules = field(default_factory=TagRules)
-    max_retries: int = 3
+    max_retries: int = DEFAULT_RETRIES
 
 
 def problems(config: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -75,7 +77,7 @@ def parse(config: Mapping[str, Any]) -> Settings:
         allowed_accounts=_accounts("allowedAccountIds", values.get("allowedAccountIds")),
         forbidden_accounts=_accounts("forbiddenAccountIds", values.get("forbiddenAccountIds")),
         tags=_tag_rules(values.get("defaultTags"), values.get("ignoreTags")),
-        max_retries=int(values.get("maxRetries") or 3),
+        max_retries=_retries(values.get("maxRetries")),
     )
 
 
@@ -92,6 +94,14 @@ def _unpacked(key: str, value: Any) -> Any:
         return json.loads(value)
     except ValueError:
         raise ValueError(f"{key}: not valid JSON") from None
+
+
+def _retries(value: Any) -> int:
+    if value is None:
+        return DEFAULT_RETRIES
+    if type(value) is not int or value < 0:
+        raise ValueError("maxRetries: expected a whole number, 0 or more")
+    return value
 
 
 def _texts(key: str, value: Any) -> tuple[str, ...]:
