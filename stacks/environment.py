@@ -12,11 +12,12 @@ from stacks.adoption import Refused, adoptions
 from stacks.contract import CONTRACT_VERSION, StackOutputs, secret_name
 from stacks.egress_plan import EgressPlan, SlotPlan, plan_egress
 from stacks.existing import ExistingNetwork, Gateway, look_existing, slots_of
+from stacks.fixed import refuse_moves
 from stacks.labels import EGRESS, NETWORK, SECRETS, Labels
-from stacks.lookups import gather
+from stacks.lookups import gather, read_managed
 from stacks.model import StackConfig
 from stacks.network import Network
-from stacks.schema import EgressMode, Settings
+from stacks.schema import EgressMode
 from stacks.secrets_store import SecretsStore
 from stacks.static_egress import StaticEgress
 
@@ -39,11 +40,14 @@ class Decisions(NamedTuple):
     """Mode existing: slot → gateway that leaves from its address."""
 
 
-def decide(settings: Settings, project: Path) -> Decisions:
+def decide(config: StackConfig, project: Path) -> Decisions:
     """Look at state, AWS and ledger, and decide. Raises Refused with every reason."""
+    settings = config.settings
+    managed = read_managed()
+    refuse_moves(config, managed)
     if settings.egress.mode is EgressMode.EXTERNAL:
         return Decisions(EgressPlan())
-    facts = gather(settings, project)
+    facts = gather(settings, managed, project)
     if settings.egress.mode is not EgressMode.EXISTING:
         return Decisions(plan_egress(settings, facts))
     network = look_existing(settings)
@@ -66,7 +70,7 @@ class Environment(pulumi.ComponentResource):
         self._config = args["config"]
         self._settings = self._config.settings
         try:
-            decisions = decide(self._settings, PROJECT)
+            decisions = decide(self._config, PROJECT)
         except Refused as refused:
             raise pulumi.RunError(f"nothing was changed\n{refused}") from None
         for warning in decisions.plan.warnings:

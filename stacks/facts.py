@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Managed:
     """Zones that have subnets."""
     declared: Mapping[str, IPv4Address] = field(default_factory=dict)
     """Slot → address in the last outputs, which outlive the loss of the resource itself."""
+    environment: str | None = None
+    region: str | None = None
+    account_id: str | None = None
+    cidr: IPv4Network | None = None
+    """Of the VPC that the stack made."""
     exits: Mapping[str, str] = field(default_factory=dict)
     """Zone → slot that its private subnets leave through, from the last outputs."""
 

@@ -6,7 +6,7 @@ manages every slot, asks AWS one question.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +25,16 @@ from stacks.values import slot_zone
 
 ADDRESS = "flexpay:index:StaticEgress$aws:ec2/eip:Eip"
 GATEWAY = "flexpay:index:StaticEgress$aws:ec2/natGateway:NatGateway"
+VPC = "flexpay:index:Network$aws:ec2/vpc:Vpc"
 SUBNET = "flexpay:index:Network$aws:ec2/subnet:Subnet"
 PROMISED = (Standing.WAITING, Standing.APPROVED)
 
 
-def gather(settings: Settings, project: Path) -> Facts:
+def gather(settings: Settings, managed: Managed, project: Path) -> Facts:
     """Return the facts of the current stack; ``project`` is the folder that holds the ledgers.
 
     Raises Refused where AWS or a file gives no usable answer.
     """
-    managed = read_managed()
     return Facts(managed, look(settings, managed), read_approvals(settings, project))
 
 
@@ -58,6 +58,10 @@ def read_managed() -> Managed:
         addresses=addresses,
         gateways=frozenset(slot_of(name) for name, _ in _of_type(resources, GATEWAY, f"{EGRESS}-")),
         zones=frozenset(name for name, _ in _of_type(resources, SUBNET, f"{NETWORK}-private-")),
+        environment=outputs.get("environment"),
+        region=outputs.get("region"),
+        account_id=outputs.get("accountId"),
+        cidr=next((IPv4Network(held["cidrBlock"]) for _, held in _of_type(resources, VPC, NETWORK)), None),
         declared={one["slot"]: IPv4Address(one["address"]) for one in outputs.get("egressAddresses", [])},
         exits={zone: slot for zone, slot in outputs.get("egressByZone", {}).items() if slot},
     )

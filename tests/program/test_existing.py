@@ -110,7 +110,7 @@ def test_external_addresses_are_declared_with_their_owner() -> None:
         "kms",
         "secretsmanager",
     }
-    assert cloud.asked == []
+    assert not [token for token in cloud.asked if token.startswith("aws:")]
     assert outputs["egressAddresses"] == [
         {
             "slot": "external/198.18.1.1",

@@ -155,3 +155,26 @@ def test_wrong_settings_are_one_message_that_names_file_and_key() -> None:
     ):
         assert part in str(caught.value)
     assert (cloud.recorded, cloud.asked) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (
+            {"flexpay-egress:environment": "staging"},
+            "environment: staging, but this stack was deployed with production",
+        ),
+        ({"aws:region": "eu-west-1"}, "aws:region: eu-west-1, but this stack was deployed with us-east-1"),
+        ({"aws:allowedAccountIds": ["210987654321"]}, "aws:allowedAccountIds: 210987654321, but"),
+        (
+            {"flexpay-egress:network": {**ZONES, "cidr": "10.65.0.0/16"}},
+            r"network.cidr: 10.65.0.0/16, but the VPC has 10.64.0.0/16",
+        ),
+    ],
+)
+def test_a_deployed_stack_stays_what_it_is(changed: dict[str, Any], says: str) -> None:
+    outputs, first = deploy(stack_config())
+    second = next_cloud(outputs, first)
+    with pytest.raises(pulumi.RunError, match=says):
+        deploy(stack_config() | changed, second)
+    assert second.recorded == []
