@@ -5,6 +5,9 @@ from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from stacks.adoption import Refused
 from stacks.egress_plan import EgressPlan, plan_egress
@@ -237,3 +240,60 @@ class TestMoving:
     def test_naming_a_slot_for_replacement_makes_no_gateway(self) -> None:
         plan = plan_egress(slots(replace=[SPARE]), Facts(running(), approvals=approved(*ADDRESS)))
         assert SPARE not in gateways(plan)
+
+
+ALL = [f"use1-az{zone}/{number}" for zone in (1, 4) for number in (1, 2)]
+AT = {slot: IPv4Address("198.18.1.0") + index for index, slot in enumerate(ALL)}
+some_slots = st.sets(st.sampled_from(ALL))
+
+
+@given(
+    active=st.tuples(st.sampled_from([1, 2]), st.sampled_from([1, 2])),
+    named=st.sampled_from(["per-zone", "single"]),
+    kept=some_slots,
+    current=some_slots,
+    today=st.tuples(st.sampled_from([None, 1, 2]), st.sampled_from([None, 1, 2])),
+    ever=st.booleans(),
+)
+@hypothesis_settings(max_examples=300, deadline=None)
+def test_no_edit_stops_traffic_or_moves_it_to_an_unapproved_address(
+    *,
+    active: tuple[int, int],
+    named: str,
+    kept: set[str],
+    current: set[str],
+    today: tuple[int | None, int | None],
+    ever: bool,
+) -> None:
+    zones = ("use1-az1", "use1-az4")
+    exits = {zone: f"{zone}/{slot}" for zone, slot in zip(zones, today, strict=True) if slot}
+    chosen_active = {f"{zone}/{slot}" for zone, slot in zip(zones, active, strict=True)}
+    egress: dict[str, Any] = {
+        "mode": named,
+        "addresses": {slot: {"role": "active" if slot in chosen_active else "spare"} for slot in ALL},
+        "replace": sorted(kept),
+    }
+    if named == "single":
+        egress["gatewayZone"] = "use1-az1"
+    managed = Managed(
+        remembers=True,
+        addresses={slot: Allocation(f"eipalloc-{slot}", AT[slot]) for slot in ALL},
+        gateways=frozenset(exits.values()),
+        declared=AT,
+        exits=exits,
+    )
+    known = frozenset(AT[slot] for slot in current)
+    facts = Facts(managed, approvals=Approvals(ever=ever, current=known, promised=known))
+    try:
+        plan = plan_egress(settings(egress=egress), facts)
+    except Refused:
+        return
+    assert [slot.slot for slot in plan.slots] == ALL
+    assert not [slot for slot in plan.slots if slot.adopt]
+    assert plan.exits is not None
+    for zone in exits:
+        assert plan.exits[zone] is not None
+    for slot in gateways(plan) - managed.gateways:
+        assert not ever or slot in current
+    assert set(exits.values()) <= gateways(plan)
+    assert {one for one in plan.exits.values() if one} <= gateways(plan)
