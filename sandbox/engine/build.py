@@ -9,8 +9,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -25,6 +25,8 @@ OLDEST_GO = (1, 25)
 FREE_BYTES = 4 * 1024**3
 TERMINAL_SECONDS = 1
 LOG_SECONDS = 20
+LEAVE_SECONDS = 3
+POLL_SECONDS = 0.1
 
 
 def build(
@@ -106,57 +108,87 @@ def _compile(
         PACKAGE,
     ]
     started = time.monotonic()
-    process = subprocess.Popen(
-        command,
-        cwd=MODULE,
-        env={**environment, "GOWORK": "off"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,  # so that compilers started by go end with it
-    )
     steps: deque[str] = deque(maxlen=20)
-    reader = threading.Thread(target=_collect, args=(process, steps), daemon=True)
-    reader.start()
-    try:
-        _show_progress(process, steps, started, say)
-    finally:
-        _end(process)
-        reader.join(timeout=5)
+    with _signals_kept() as kept:
+        process = subprocess.Popen(
+            command,
+            cwd=MODULE,
+            env={**environment, "GOWORK": "off"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # so that compilers started by go end with it
+        )
+        reader = threading.Thread(target=_collect, args=(process, steps), daemon=True)
+        reader.start()
+        try:
+            _wait(process, kept, steps, started, say)
+        finally:
+            _end(process)
+            reader.join(timeout=LEAVE_SECONDS)
     if process.returncode != 0:
         tail = "\n  ".join(steps)
         raise EngineError(f"`go build` ended with {process.returncode}:\n  {tail}")
     say(f"built the pulumi CLI in {time.monotonic() - started:.0f} s")
 
 
+@contextmanager
+def _signals_kept() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM, and let them act at the end.
+
+    An exception in the middle of starting go would leave it running, with nobody who knows of it.
+    """
+    kept: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield kept  # signals are the main thread's business
+        return
+    before = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
+    for name in before:
+        signal.signal(name, lambda number, _: kept.append(number))
+    try:
+        yield kept
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+        if kept:
+            signal.raise_signal(kept[0])
+
+
 def _collect(process: subprocess.Popen[str], steps: deque[str]) -> None:
     assert process.stderr is not None  # noqa: S101 - it was opened as a pipe
-    for line in process.stderr:
-        steps.append(line.rstrip())
+    with process.stderr as lines:
+        steps.extend(line.rstrip() for line in lines)
 
 
-def _show_progress(
-    process: subprocess.Popen[str], steps: deque[str], started: float, say: Callable[[str], None]
+def _wait(
+    process: subprocess.Popen[str],
+    kept: list[int],
+    steps: deque[str],
+    started: float,
+    say: Callable[[str], None],
 ) -> None:
     every = TERMINAL_SECONDS if sys.stderr.isatty() else LOG_SECONDS
-    while True:
-        try:
-            process.wait(timeout=every)
-        except subprocess.TimeoutExpired:
-            minutes, seconds = divmod(int(time.monotonic() - started), 60)
-            step = steps[-1] if steps else "reading the module cache"
-            say(f"\r{minutes}:{seconds:02} {step}")
-        else:
-            return
+    shown = started
+    while process.poll() is None and not kept:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=POLL_SECONDS)
+        if time.monotonic() - shown >= every:
+            shown = time.monotonic()
+            minutes, seconds = divmod(int(shown - started), 60)
+            say(f"\r{minutes}:{seconds:02} {steps[-1] if steps else 'reading the module cache'}")
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    if process.poll() is None:
+    if process.poll() is not None:
+        return
+    # asked first, go removes its work folder; what does not listen, or stays behind, is killed
+    for sent in (signal.SIGINT, signal.SIGKILL):
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+            os.killpg(process.pid, sent)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=LEAVE_SECONDS)
 
 
 def _check_answer(binary: Path, version: str, environment: Mapping[str, str]) -> None:

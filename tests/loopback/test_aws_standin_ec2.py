@@ -177,3 +177,39 @@ def test_what_is_in_use_cannot_be_deleted(aws: Aws) -> None:
     assert code_of(ec2.delete_vpc, VpcId=vpc) == "DependencyViolation"
     ec2.delete_security_group(GroupId=group)
     ec2.delete_vpc(VpcId=vpc)
+
+
+def test_an_interface_endpoint_takes_its_time_to_come_and_to_go(aws: Aws) -> None:
+    later = {"interface-endpoint-available": 0.4, "interface-endpoint-deleted": 0.4}
+    aws.control("PUT", "latency", {"overrides": later})
+    vpc, subnet = aws.network()
+    ec2 = aws.client("ec2")
+    service = "com.amazonaws.us-east-1.secretsmanager"
+    wanted = {"VpcId": vpc, "ServiceName": service, "VpcEndpointType": "Interface", "SubnetIds": [subnet]}
+    endpoint = ec2.create_vpc_endpoint(**wanted)["VpcEndpoint"]["VpcEndpointId"]
+
+    def state() -> str:
+        return str(ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"][0]["State"])
+
+    assert state() == "pending"
+    time.sleep(0.4)
+    assert state() == "available"
+    ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])
+    assert state() == "deleting"
+    assert code_of(ec2.delete_vpc, VpcId=vpc) == "DependencyViolation"
+    time.sleep(0.4)
+    assert state() == "deleted"
+
+
+def test_a_function_in_a_vpc_is_pending_at_first(aws: Aws) -> None:
+    aws.control("PUT", "latency", {"overrides": {"vpc-function-active": 0.4}})
+    _, subnet = aws.network()
+    functions = aws.client("lambda")
+    trust = "{}"
+    role = aws.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    code = {"Runtime": "python3.12", "Handler": "h.h", "Role": role, "Code": {"ZipFile": b"x"}}
+    inside = {"VpcConfig": {"SubnetIds": [subnet], "SecurityGroupIds": []}}
+    assert functions.create_function(FunctionName="inside", **code, **inside)["State"] == "Pending"
+    assert functions.create_function(FunctionName="outside", **code)["State"] == "Active"
+    time.sleep(0.4)
+    assert functions.get_function(FunctionName="inside")["Configuration"]["State"] == "Active"
