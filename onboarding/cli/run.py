@@ -35,15 +35,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
         terminal.problem(error.diagnostics())
         return error.exit_code
     except (KeyboardInterrupt, Abort):
-        terminal.problem("interrupted; nothing is half-written, and the same command can be run again")
-        return ExitCode.INTERRUPTED
+        return _interrupted()
     except BrokenPipeError:
         # the reader of our output went away; what is still buffered must not raise at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.HOLDS
     except Exception as error:  # noqa: BLE001 - the last resort: one message instead of a traceback
         return _internal(error)
-    return int(outcome) if isinstance(outcome, int) else ExitCode.HOLDS
+    code = int(outcome) if isinstance(outcome, int) else ExitCode.HOLDS
+    # typer makes this exit code of Ctrl-C, without a word
+    return _interrupted() if code == ExitCode.INTERRUPTED else code
+
+
+def _interrupted() -> int:
+    terminal.problem("interrupted; nothing is half-written, and the same command can be run again")
+    return ExitCode.INTERRUPTED
 
 
 def _usage(error: TyperException) -> None:

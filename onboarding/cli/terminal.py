@@ -1,5 +1,6 @@
 """Where text leaves the toolkit: the product to stdout, talk and progress to stderr."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +11,16 @@ if TYPE_CHECKING:
 
 
 def product(text: str) -> None:
-    """Write the command's result to stdout, ending in exactly one newline."""
-    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
-    sys.stdout.flush()
+    """Write the command's result to stdout, ending in exactly one newline.
+
+    A reader that has seen enough, as ``head``, is no failure: the exit code stays the command's own.
+    """
+    try:
+        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # what is still buffered must not raise at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(text: str) -> None:

@@ -14,6 +14,10 @@ from onboarding.errors import Finding, ToolkitError
 from onboarding.flexpay.credentials import ClientCredentials
 from onboarding.verification.model import Report, Verdict
 
+AWS_ATTEMPTS = 3
+AWS_READ_TIMEOUT_SECONDS = 10
+"""Together with the attempts, a store that says nothing is given up within a minute."""
+
 
 def last_proof(directory: Path, environment: Environment) -> Callable[[str, IPv4Address], datetime | None]:
     """Return the question when a pair was last proven. Raises InputError for a damaged proof."""
@@ -61,7 +65,14 @@ def route_reader(environment: Environment, clients: Clients) -> Callable[[], dic
             if stack.vpc_id is None:
                 continue
             try:
-                reader = NetworkReader(clients.client("ec2", stack.region))
+                reader = NetworkReader(
+                    clients.client(
+                        "ec2",
+                        stack.region,
+                        attempts=AWS_ATTEMPTS,
+                        read_timeout_seconds=AWS_READ_TIMEOUT_SECONDS,
+                    )
+                )
                 view = reader.view(region=stack.region, account_id=stack.account_id)
                 verdicts |= judge_routes(stack, egress_of(view, stack.vpc_id))
             except ToolkitError as error:
@@ -85,7 +96,7 @@ class Store:
         self.clients = Clients()
         self._making = threading.Lock()
         self._locks: dict[tuple[str, str], threading.Lock] = {}
-        self._read: dict[tuple[str, str], ClientCredentials] = {}
+        self._read: dict[tuple[str, str], ClientCredentials | ToolkitError] = {}
 
     def reader(self, address: IPv4Address | None) -> Callable[[str], ClientCredentials]:
         """Return the reader for calls from an address: its own region's store."""
@@ -95,16 +106,25 @@ class Store:
     def _current(self, region: str | None, merchant: str) -> ClientCredentials:
         from onboarding.aws.secret_store import SecretStore
 
-        stack = next(
-            one
-            for one in self._environment.stacks
-            if merchant in one.merchants and region in (None, one.region)
-        )
+        # the list is the environment's, so a merchant may be named by another region's stack only
+        holders = [one for one in self._environment.stacks if merchant in one.merchants]
+        stack = next((one for one in holders if one.region == region), holders[0])
         key = (stack.region, merchant)
         with self._making:
             lock = self._locks.setdefault(key, threading.Lock())
-            client = self.clients.client("secretsmanager", stack.region)
+            client = self.clients.client(
+                "secretsmanager",
+                stack.region,
+                attempts=AWS_ATTEMPTS,
+                read_timeout_seconds=AWS_READ_TIMEOUT_SECONDS,
+            )
         with lock:
             if key not in self._read:
-                self._read[key] = SecretStore(client).current(stack.merchants[merchant].secret_arn)
-            return self._read[key]
+                try:
+                    self._read[key] = SecretStore(client).current(stack.merchants[merchant].secret_arn)
+                except ToolkitError as error:
+                    self._read[key] = error  # a store that says nothing is not asked once per address
+            known = self._read[key]
+        if isinstance(known, ToolkitError):
+            raise known
+        return known

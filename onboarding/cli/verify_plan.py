@@ -117,7 +117,9 @@ def _address(text: str, option: str) -> IPv4Address:
     try:
         address = IPv4Address(text)
     except ValueError:
-        raise InputError(f"{option} {text!r}: not an IPv4 address") from None
+        raise InputError(
+            f"{option} {text!r}: not an IPv4 address", hint="write it as four numbers, e.g. 203.0.113.10"
+        ) from None
     with socket.socket() as attempt:
         try:
             attempt.bind((text, 0))

@@ -16,7 +16,6 @@ import requests
 from requests.auth import AuthBase
 
 from onboarding.deployment import Partner
-from onboarding.errors import ToolkitError
 from onboarding.flexpay.answers import Exchange, kind_of, parsed, seen
 from onboarding.flexpay.credentials import ClientCredentials
 from onboarding.flexpay.errors import Diagnosis, Kind, diagnose
@@ -164,8 +163,9 @@ class TokenKeeper:
     """Keeps one token for any number of threads.
 
     ``fetch`` obtains a fresh one. One renewal runs at a time; while it runs, or while it fails,
-    a token that is still valid stays in use. Nothing is retried here: a failed renewal is tried
-    again by a later call, ``pause_seconds`` after the failure at the earliest as long as the old token holds.
+    a token that is still valid stays in use. Nothing is repeated on its own: threads that waited
+    for a renewal share its failure, and while the old token holds the next attempt comes
+    ``pause_seconds`` later at the earliest.
     """
 
     def __init__(
@@ -181,18 +181,19 @@ class TokenKeeper:
         self._renewing = threading.Lock()
         self._token: Token | None = None
         self._not_before = -math.inf
+        self._attempts = 0
+        self._failure: Exception | None = None
 
     def token(self) -> Token:
         """Return a valid token; raises what ``fetch`` raises when there is none to fall back on."""
-        token = self._token
+        token, attempts = self._token, self._attempts
         if token is not None and self._fresh_enough(token):
             return token
         holds = token is not None and self._clock() < token.expires_at
-        if not self._renewing.acquire(blocking=not holds):
-            assert token is not None  # noqa: S101 - for mypy: holds implies it
+        if not self._renewing.acquire(blocking=not holds) and token is not None:
             return token
         try:
-            return self._renewed()
+            return self._renewed(attempts)
         finally:
             self._renewing.release()
 
@@ -207,17 +208,24 @@ class TokenKeeper:
         now = self._clock()
         return now < token.renew_at or (now < token.expires_at and now < self._not_before)
 
-    def _renewed(self) -> Token:
+    def _renewed(self, attempts_before: int) -> Token:
         token = self._token
         if token is not None and self._fresh_enough(token):
             return token  # another thread was faster
+        if self._failure is not None and self._attempts != attempts_before:
+            raise self._failure  # another thread has just tried; asking again could lock the client out
         try:
             self._token = self._fetch()
-        except ToolkitError:
+        except Exception as error:
+            # any kind: the store behind the credentials is the application's own
+            self._attempts += 1
+            self._failure = error
             if token is None or self._clock() >= token.expires_at:
                 raise
             self._not_before = self._clock() + self._pause
             return token
+        self._attempts += 1
+        self._failure = None
         self._not_before = -math.inf
         return self._token
 

@@ -25,6 +25,7 @@ def document(report: Report) -> dict[str, Any]:
         "counts": {outcome.value: report.count(outcome) for outcome in Outcome},
         "orderProven": list(report.order_proven),
         "proven": [_subject(subject) for subject in report.proven],
+        "inventory": [dict(one) for one in report.inventory],
         "notes": list(report.notes),
         "results": [_result(result) for result in report.results],
     }
