@@ -106,7 +106,7 @@ class Stack:
 
     def steps(self, **probe: str) -> list[dict[str, Any]]:
         """Return what a preview would do, replacements in their order."""
-        done = self.run("preview", "--json", "--show-replacement-steps", **probe)
+        done = self.run("preview", "--json", "--show-replacement-steps", fine=True, **probe)
         return [step for step in json.loads(done.stdout)["steps"] if step["op"] != "same"]
 
     def state(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -417,6 +418,35 @@ class TestLookups:
             "aws:servicequotas/getServiceQuota:getServiceQuota", serviceCode="vpc", quotaCode="L-F678F1CE"
         )
         assert found["value"] == 5
+
+    def test_a_policy_document(self, driver: Driver) -> None:
+        found = driver.invoke(
+            "aws:iam/getPolicyDocument:getPolicyDocument",
+            statements=[
+                {
+                    "sid": "Read",
+                    "actions": ["s3:GetObject"],
+                    "resources": ["a", "b"],
+                    "principals": [{"type": "AWS", "identifiers": [ACCOUNT]}],
+                    "conditions": [{"test": "StringLike", "variable": "aws:PrincipalArn", "values": ["x"]}],
+                }
+            ],
+        )
+        assert json.loads(found["json"]) == {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Sid": "Read",
+                    "Effect": "Allow",
+                    "Action": "s3:GetObject",
+                    "Resource": ["b", "a"],
+                    "Principal": {"AWS": ACCOUNT},
+                    "Condition": {"StringLike": {"aws:PrincipalArn": "x"}},
+                }
+            ],
+        }
+        with pytest.raises(ProviderError, match=r"statements\[0\].action: not mapped"):
+            driver.invoke("aws:iam/getPolicyDocument:getPolicyDocument", statements=[{"action": "x"}])
 
     def test_every_mapped_lookup_is_tried_here(self) -> None:
         text = Path(__file__).read_text(encoding="utf-8")

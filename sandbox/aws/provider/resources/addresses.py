@@ -105,9 +105,7 @@ ELASTIC_IP = ResourceType(
             "customerOwnedIp": "CustomerOwnedIp",
             "domain": "Domain",
             "instance": "InstanceId",
-            "networkBorderGroup": lambda scope, found: (
-                found.get("NetworkBorderGroup") or scope.old.get("networkBorderGroup")
-            ),
+            "networkBorderGroup": "NetworkBorderGroup",
             "networkInterface": "NetworkInterfaceId",
             "privateDns": _private_dns,
             "privateIp": "PrivateIpAddress",
