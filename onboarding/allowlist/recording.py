@@ -15,6 +15,7 @@ from onboarding.errors import InputError
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 _TICK = timedelta(seconds=1)
+_DAY = timedelta(days=1)
 
 _UNDONE_BY = {
     Action.SUBMITTED: (Action.REJECTED, Action.RETIRED),
@@ -64,7 +65,7 @@ def plan(ledger: Ledger, request: Request, *, now: datetime) -> Recording:
     fresh = wanted if request.action is Action.SUBMITTED and wanted - recorded else wanted - recorded
     if not fresh:
         return Recording((), wanted)
-    at = _moment(request.moment, _latest(ledger, fresh), now)
+    at = _moment(request.moment, ledger, fresh, now)
     try:
         events = tuple(
             new_event(
@@ -195,9 +196,12 @@ def _latest(ledger: Ledger, pairs: frozenset[Pair]) -> datetime | None:
     return None
 
 
-def _moment(moment: datetime | date | None, latest: datetime | None, now: datetime) -> datetime:
+def _moment(
+    moment: datetime | date | None, ledger: Ledger, pairs: frozenset[Pair], now: datetime
+) -> datetime:
     """Return the second to record: after everything already known about the same addresses."""
     now = now.astimezone(UTC).replace(microsecond=0)
+    latest = _latest(ledger, pairs)
     if latest and latest > now + CLOCK_TOLERANCE:
         raise InputError(
             f"the ledger's last event about these addresses lies in the future ({latest:%Y-%m-%dT%H:%M:%SZ})",
@@ -210,14 +214,23 @@ def _moment(moment: datetime | date | None, latest: datetime | None, now: dateti
         if latest and moment <= latest:
             raise _too_early(f"{moment:%Y-%m-%dT%H:%M:%SZ}", latest)
         return moment
-    if moment is not None and moment > now.date():
+    if moment is None or moment == now.date():
+        return _next_free(ledger, now, now + CLOCK_TOLERANCE)
+    if moment > now.date():
         raise InputError(f"--date {moment} lies in the future", hint="days are counted in UTC")
-    if moment is not None and moment < now.date():
-        if latest and latest.date() > moment:
-            raise _too_early(str(moment), latest)
-        start = datetime.combine(moment, time_of_day(), UTC)
-        return max(start, latest + _TICK) if latest else start
-    return max(now, latest + _TICK) if latest else now
+    if latest and latest.date() > moment:
+        raise _too_early(str(moment), latest)
+    start = datetime.combine(moment, time_of_day(), UTC)
+    return _next_free(ledger, start, start + _DAY - _TICK)
+
+
+def _next_free(ledger: Ledger, start: datetime, end: datetime) -> datetime:
+    """Return ``start``, or the second after the last event from it to ``end``.
+
+    Nobody gave a time of day, so the order in which events are recorded becomes their order.
+    """
+    taken = [event.at for event in ledger.events if start <= event.at <= end]
+    return max(taken) + _TICK if taken else start
 
 
 def _too_early(moment: str, latest: datetime) -> InputError:

@@ -26,7 +26,7 @@ AIR, RAIL = "acme-air", "acme-rail"
 
 def event(
     action: str,
-    day: int,
+    day: float,
     addresses: Sequence[IPv4Address] = (A, B),
     merchants: Sequence[str] = (AIR,),
     *,

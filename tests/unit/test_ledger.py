@@ -78,10 +78,8 @@ def test_merchants_and_addresses_do_not_touch_each_other(events: list[Event]) ->
             for one in whole.events
             if (merchant, address) in one.pairs
         ]
-        standings = {}
         # ids differ, and with them the order within one second, so they are folded as they stood
-        standings = fold(alone, standings)
-        assert standings[merchant, address].standing is whole.entry(merchant, address).standing
+        assert fold(alone)[merchant, address].standing is whole.entry(merchant, address).standing
 
 
 @pytest.mark.parametrize(

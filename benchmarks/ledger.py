@@ -1,0 +1,107 @@
+"""How fast the books are: `python -m benchmarks.ledger`."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+
+from onboarding.allowlist.ledger import Action, Event, Ledger, fold, new_event
+from onboarding.allowlist.ledger_text import parse, render
+from onboarding.allowlist.reconciliation import reconcile
+from onboarding.deployment import (
+    Contacts,
+    EgressAddress,
+    Environment,
+    Merchant,
+    Orders,
+    Partner,
+    Role,
+    Stack,
+)
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+MERCHANTS = ("acme-air", "acme-rail")
+BASE = int(IPv4Address("198.100.0.0"))
+RUNS = 5
+
+
+def best(work: Callable[[], object]) -> float:
+    """Return the shortest of RUNS runs, in seconds: the machine's noise only ever adds."""
+    taken = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+def history(events: int) -> tuple[Event, ...]:
+    """Return submissions and approvals in turn, three addresses for two merchants each."""
+    return tuple(
+        new_event(
+            "production",
+            at=START + timedelta(minutes=number),
+            action=Action.APPROVED if number % 2 else Action.SUBMITTED,
+            merchants=MERCHANTS,
+            addresses=[IPv4Address(BASE + number // 2 % 1000 * 3 + part) for part in range(3)],
+            reference=f"FPX-{number}",
+            actor="arn:aws:sts::123456789012:assumed-role/operate/kim",
+            submission=f"{number} sha256:{number:064x}",
+        )
+        for number in range(events)
+    )
+
+
+def deployed(addresses: int, stacks: int) -> Environment:
+    """Return an environment whose addresses are spread over as many regions as stacks."""
+    made = []
+    for part in range(stacks):
+        region = f"region-{part}"
+        held = tuple(
+            EgressAddress(
+                slot=f"zone-{part}/{number}",
+                zone=f"zone-{part}",
+                address=IPv4Address(BASE + number),
+                role=Role.ACTIVE,
+                region=region,
+                account_id="123456789012",
+                allocation_id=f"eipalloc-{number:08x}",
+            )
+            for number in range(part, addresses, stacks)
+        )
+        made.append(
+            Stack(
+                source=f"production.{region}",
+                environment="production",
+                region=region,
+                account_id="123456789012",
+                partner=Partner("https://partner.example", "/api/checkout", Orders.TEST),
+                contacts=Contacts("Acme Inc.", "platform", "security"),
+                vpc_id="vpc-1",
+                addresses=held,
+                private_subnets={},
+                route_tables={},
+                merchants={name: Merchant(name, "UP-1", "Acme Inc.", name, "arn") for name in MERCHANTS},
+            )
+        )
+    return Environment("production", tuple(made))
+
+
+def main() -> None:
+    """Print the figures that the README states."""
+    events = history(20_000)
+    text = render(Ledger("production", events))
+    print(f"ledger of 20,000 events, {len(text) / 1e6:.1f} MB, 120,000 changes of standing")
+    print(f"  fold                {best(lambda: fold(events)):6.3f} s")
+    print(f"  read and fold       {best(lambda: parse(text, source='ledger')):6.3f} s")
+    print("reconciliation over 50 stacks, 2 merchants")
+    for addresses in (200, 500, 1000, 2000):
+        environment = deployed(addresses, 50)
+        books = Ledger("production", history(2 * addresses // 3))
+        _ = books.standings
+        taken = best(lambda: reconcile(environment, None, books, {}, now=START))  # noqa: B023 - run at once
+        print(f"  {addresses:5} addresses     {taken:6.3f} s  {taken / addresses * 1e6:5.1f} µs each")
+
+
+if __name__ == "__main__":
+    main()
