@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from ipaddress import IPv4Address
+from pathlib import PurePath
 from typing import Any
 
 from onboarding.allowlist.comprehensive import Comparison
@@ -19,7 +20,7 @@ from onboarding.allowlist.submission import (
     revision_of,
     submission_name,
 )
-from onboarding.deployment import EgressAddress, Environment, Role
+from onboarding.deployment import EgressAddress, Environment, Role, Stack
 from onboarding.errors import InputError
 
 _NOT_OF_THE_LIST = ("createdAt", "established", "digest", "revision", "submission", "previous", "notes")
@@ -118,12 +119,17 @@ def draft(
         partner=environment.partner,
         addresses=tuple(entries),
         previous=previous,
-        stacks=tuple(stack.source for stack in environment.stacks),
+        stacks=tuple(_source(stack) for stack in environment.stacks),
         calls=tuple(calls),
         incomplete=tuple(gaps),
         notes=comparison.notes,
         tickets=wishes.tickets,
     )
+
+
+def _source(stack: Stack) -> str:
+    # where a file lies on this machine is nobody else's business, and differs between machines
+    return stack.source if stack.source.startswith("stack ") else PurePath(stack.source).name
 
 
 def _check(environment: Environment, wishes: Wishes, previous: Previous | None, today: date) -> None:

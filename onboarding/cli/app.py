@@ -2,7 +2,7 @@
 
 import typer
 
-from onboarding.cli import allowlist, credentials, verify
+from onboarding.cli import addresses, allowlist, credentials, verify
 
 app = typer.Typer(
     name="flexpay-onboard",
@@ -23,6 +23,7 @@ def _flexpay_onboard() -> None:
     """Exist, so that a single registered command still needs its name."""
 
 
+app.add_typer(addresses.app, name="addresses")
 app.add_typer(allowlist.app, name="allowlist")
 app.add_typer(credentials.app, name="credentials")
 app.command("verify")(verify.verify)
