@@ -1,4 +1,7 @@
-"""Lookups (`aws.get_…`): a table from token to what it takes and how it is answered."""
+"""Lookups (`aws.get_…`): a table from token to what it takes and how it is answered.
+
+Long because a lookup is one function that lists every output; none of them shares state with another.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """What the provider does with any resource type: check, diff, create, read, update, delete.
 
 Values in and out are those of `values`: inputs may hold unknowns and secrets. Nothing here knows gRPC.
+
+Long because the six operations of one life share their small helpers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The provider as the engine talks to it: requests in, lifecycle calls, answers and errors out."""
+"""The provider as the engine talks to it: requests in, lifecycle calls, answers and errors out.
+
+Long because the protocol has thirteen requests.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""S3: buckets, and each of their settings as a resource of its own."""
+"""S3: buckets, and each of their settings as a resource of its own.
+
+Long because each entry lists every input and output of its type.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Lambda: functions, how they are invoked asynchronously, and who may invoke them."""
+"""Lambda: functions, how they are invoked asynchronously, and who may invoke them.
+
+Long because each entry lists every input and output of its type.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""IAM roles, policies and what joins them."""
+"""IAM roles, policies and what joins them.
+
+Long because each entry lists every input and output of its type.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""SNS topics with their policies and subscriptions, and SQS queues."""
+"""SNS topics with their policies and subscriptions, and SQS queues.
+
+Long because each entry lists every input and output of its type.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Route tables, routes, and which subnet uses which table."""
+"""Route tables, routes, and which subnet uses which table.
+
+Long because each entry lists every input and output of its type.
+"""
 
 from __future__ import annotations
 

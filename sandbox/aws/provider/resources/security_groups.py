@@ -1,4 +1,7 @@
-"""Security groups, their rules, and the VPC's default group."""
+"""Security groups, their rules, and the VPC's default group.
+
+Long because each entry lists every input and output of its type.
+"""
 
 from __future__ import annotations
 
