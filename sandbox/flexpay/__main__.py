@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sandbox.flexpay import desk_client
 from sandbox.flexpay.api import PREFIX
-from sandbox.flexpay.lifetime import until_told
+from sandbox.flexpay.lifetime import told_to_end
 from sandbox.flexpay.log import one_line
 from sandbox.flexpay.server import ENVIRONMENT, Partner, PortTaken
 
@@ -40,13 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             names=options.name,
             port=options.port,
         )
-        with closing(partner):
+        with closing(partner), told_to_end() as told:
             _prepare(partner, options)
             partner.start()
             for name in partner.moved_ports:
                 print(f"note: the port of {name} was taken; it moved to a free one", file=sys.stderr)
             print(json.dumps(partner.addresses()), flush=True)
-            until_told()
+            told.wait()
     except (PortTaken, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

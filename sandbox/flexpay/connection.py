@@ -1,19 +1,17 @@
 """One client connection: reads requests, writes answers, and does to the socket what a fault asks."""
 
-import json
 import select
 import socket
 import ssl
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from email.utils import formatdate
 from threading import Event
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from sandbox.flexpay.messages import Answer, Request, envelope, page, phrase
+from sandbox.flexpay.messages import Answer, Request, envelope, phrase
 from sandbox.flexpay.switches import Fault
 
 HEAD_LIMIT = 64 * 1024
@@ -237,59 +235,6 @@ class Connection:
             raise Gone from None
 
 
-def spoil(faults: Sequence[Fault], request: Request, real: Callable[[], Answer]) -> Answer:
-    """Return the answer that the faults make of the real one; the call is handled only where they say so."""
-    handled = real() if all(fault.processes for fault in faults) else None
-    answer = handled or Answer(200)
-    for fault in faults:
-        answer = _spoil(answer, fault, request)
-    return replace(answer, facts=handled.facts) if handled else answer
-
-
-def _spoil(answer: Answer, fault: Fault, request: Request) -> Answer:
-    status = fault.status or answer.status
-    if fault.location is not None:
-        query = "&".join(f"{name}={value}" for name, values in request.query.items() for value in values)
-        target = fault.location.replace("{path}", request.path + (f"?{query}" if query else ""))
-        answer = Answer(fault.status or 302, b"", headers={"Location": target})
-    elif fault.text is not None:
-        answer = Answer(status, fault.text.encode(), "text/plain")
-    elif fault.body is not None:
-        answer = _body(fault, answer, status)
-    elif fault.status is not None:
-        answer = envelope(status) if status >= 400 else replace(answer, status=status)
-    if fault.set or fault.remove:
-        answer = replace(answer, body=_patched(answer.body, fault))
-    if fault.content_type is not None:
-        answer = replace(answer, content_type=fault.content_type)
-    return replace(answer, headers={**answer.headers, **fault.headers})
-
-
-def _body(fault: Fault, answer: Answer, status: int) -> Answer:
-    made_up: dict[str | None, Callable[[], Answer]] = {
-        "envelope": lambda: envelope(fault.status or 500),
-        "page": lambda: page(status),
-        "empty": lambda: Answer(status),
-        "malformed": lambda: Answer(status, b'{"access_token": "half", expires_in: }'),
-        "not-utf8": lambda: Answer(status, b'{"access_token": "\xff\xfe"}'),
-        "huge": lambda: Answer(status, b'{"padding": "' + b"x" * fault.size + b'"}'),
-        "truncated": lambda: replace(answer, status=status, body=answer.body[: len(answer.body) // 2]),
-        "cut": lambda: replace(answer, status=status),  # the headers promise more, see Connection.answer
-    }
-    return made_up[fault.body]()
-
-
-def _patched(body: bytes, fault: Fault) -> bytes:
-    try:
-        value = json.loads(body)
-    except ValueError:
-        return body
-    if not isinstance(value, dict):
-        return body
-    kept = {name: one for name, one in value.items() if name not in fault.remove}
-    return json.dumps({**kept, **fault.set}).encode()
-
-
 def _head(answer: Answer, length: int, skew: float, close: bool) -> bytes:
     lines = [
         f"HTTP/1.1 {answer.status} {phrase(answer.status)}",
@@ -306,12 +251,6 @@ def _head(answer: Answer, length: int, skew: float, close: bool) -> bytes:
 
 
 def tls(sock: socket.socket, context: ssl.SSLContext, seconds: float) -> ssl.SSLSocket:
-    """Do the server's side of the handshake; raises OSError (SSLError is one) when it fails."""
+    """Return the socket wrapped for the server's side of TLS; the handshake is yet to be done."""
     sock.settimeout(seconds)
-    wrapped = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-    try:
-        wrapped.do_handshake()
-    except BaseException:
-        wrapped.close()
-        raise
-    return wrapped
+    return context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)

@@ -1,17 +1,23 @@
 """Waiting for the signal to end."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Event
 
 
-def until_told() -> None:
-    """Return on SIGTERM or SIGINT; a second signal then finds the usual behaviour."""
+@contextmanager
+def told_to_end() -> Iterator[Event]:
+    """Yield an event that SIGTERM and SIGINT set; on leaving, they mean what they meant before.
+
+    Enter before anybody can know of the process, so that no signal finds it unprepared.
+    """
     told = Event()
     before = {
         number: signal.signal(number, lambda *_: told.set()) for number in (signal.SIGTERM, signal.SIGINT)
     }
     try:
-        told.wait()
+        yield told
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -13,11 +13,11 @@ from typing import Protocol
 from sandbox.flexpay.calls import Call, Calls
 from sandbox.flexpay.certificates import Certificates
 from sandbox.flexpay.clock import Clock
-from sandbox.flexpay.connection import Connection, Gone, Malformed, spoil, tls
+from sandbox.flexpay.connection import Connection, Gone, Malformed, tls
 from sandbox.flexpay.messages import Answer, Refused, Request, envelope
+from sandbox.flexpay.port import Port
+from sandbox.flexpay.spoiling import spoil
 from sandbox.flexpay.switches import Switches
-
-BACKLOG = 512
 
 
 class Service(Protocol):
@@ -52,7 +52,6 @@ class Listener:
         request_seconds: float = 30.0,
     ) -> None:
         self.name = name
-        self.port = 0
         self._service = service
         self._certificates = certificates
         self._switches = switches
@@ -60,30 +59,32 @@ class Listener:
         self._clock = clock
         self._idle_seconds = idle_seconds
         self._request_seconds = request_seconds
-        self._address = ""
         self._stopping = Event()
         self._lock = Lock()
         self._connections: dict[Thread, socket.socket] = {}
-        self._socket: socket.socket | None = None
-        self._plugs: list[socket.socket] = []
+        self._port: Port | None = None
         self._port_state: str | None = None
         self._settled = Event()
         self._spared: set[Thread] = set()
         self._wake, self._woken = socket.socketpair()
         self._acceptor = Thread(target=self._accept, name=f"{name}-accept", daemon=True)
 
+    @property
+    def port(self) -> int:
+        """The port's number; 0 before it is bound."""
+        return self._port.number if self._port else 0
+
     def bind(self, address: str, port: int) -> None:
         """Take the port; 0 is a free one. OSError when it is taken."""
-        self._socket = _bound(address, port)
-        self._address = address
-        self.port = self._socket.getsockname()[1]
+        self._port = Port(address, port)
 
     def start(self) -> None:
         """Listen and serve."""
-        if self._socket is None:
+        if self._port is None:
             raise RuntimeError("bind first")
-        self._socket.listen(BACKLOG)
+        self._port.listen()
         self._acceptor.start()
+        self._switches.ports.append(self.apply_port)
 
     def stop(self) -> None:
         """End all connections and let the port go."""
@@ -94,7 +95,7 @@ class Listener:
         self._hang_up()
         for thread in list(self._connections):
             thread.join(5)
-        for one in (self._socket, self._wake, self._woken, *self._plugs):
+        for one in (self._port, self._wake, self._woken):
             if one is not None:
                 one.close()
 
@@ -109,19 +110,9 @@ class Listener:
     def _settle(self) -> None:
         """Close, open or plug the port; on the acceptor's thread, whose poll would keep it open."""
         wanted = self._switches.port(self.name)
-        if wanted != self._port_state and self._socket is not None:
+        if wanted != self._port_state and self._port is not None:
             self._port_state = wanted
-            self._socket.close()
-            for plug in self._plugs:
-                plug.close()
-            self._plugs.clear()
-            self._socket = _bound(self._address, self.port)
-            if wanted is None:
-                self._socket.listen(BACKLOG)
-            elif wanted == "unreachable":
-                self._socket.listen(0)
-                self._plugs = [_plug(self._address, self.port) for _ in range(4)]
-            # closed: bound, so that nobody else takes the port, but not listening
+            self._port.set(wanted)
             if wanted is not None:
                 self._hang_up()
         self._settled.set()
@@ -138,14 +129,14 @@ class Listener:
         while not self._stopping.is_set():
             poll = select.poll()
             poll.register(self._woken, select.POLLIN)
-            if self._socket is not None and self._port_state is None:
-                poll.register(self._socket, select.POLLIN)
+            if self._port is not None and self._port_state is None:
+                poll.register(self._port.socket, select.POLLIN)
             ready = {descriptor for descriptor, _ in poll.poll()}
             if self._woken.fileno() in ready:
                 self._woken.recv(64)
                 self._settle()
-            elif self._socket is not None:
-                self._take(self._socket)
+            elif self._port is not None:
+                self._take(self._port.socket)
 
     def _take(self, listening: socket.socket) -> None:
         listening.setblocking(False)
@@ -181,13 +172,13 @@ class Listener:
         flaw = self._before_handshake(connection, peer)
         if self._certificates is not None:
             try:
-                sock = tls(sock, self._certificates.context(flaw), self._request_seconds)
+                secure = connection.sock = tls(sock, self._certificates.context(flaw), self._request_seconds)
+                with self._lock:
+                    self._connections[current_thread()] = secure
+                secure.do_handshake()
             except OSError as error:
                 self._note(peer, notes=(f"TLS handshake failed: {_reason(error)}",))
                 raise Gone from None
-            connection.sock = sock
-            with self._lock:
-                self._connections[current_thread()] = sock
         while not self._stopping.is_set():
             self._one(connection)
 
@@ -245,7 +236,7 @@ class Listener:
         closing = self._switches.answered(endpoint, request.peer)
         if closing:
             self._spared.add(current_thread())  # its answer is still to be written
-            self.apply_port()
+            self._switches.settle()
         if action:
             connection.act(action)
         close = closing or request.headers.get("connection", "").lower() == "close"
@@ -282,26 +273,6 @@ class Listener:
     def _record(self, call: Call) -> None:
         if self._calls is not None:
             self._calls.add(call)
-
-
-def _bound(address: str, port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((address, port))
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _plug(address: str, port: int) -> socket.socket:
-    """Fill a place in the queue of a port with no room, so that further SYNs are dropped."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    sock.setblocking(False)
-    with suppress(BlockingIOError):
-        sock.connect((address, port))
-    return sock
 
 
 def _reason(error: OSError) -> str:

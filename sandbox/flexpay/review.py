@@ -7,7 +7,8 @@ from typing import Any
 from sandbox.flexpay.book import Approval, Book
 from sandbox.flexpay.clock import Clock
 from sandbox.flexpay.gate import Gate
-from sandbox.flexpay.submission import Known, examine
+from sandbox.flexpay.submission import examine
+from sandbox.flexpay.submission_addresses import Known
 
 
 class NotAccepted(Exception):  # noqa: N818 - it is an answer to the merchant

@@ -187,7 +187,7 @@ class Partner:
     def fault(self, *faults: Fault) -> list[str]:
         """Set faults; returns their ids."""
         ids = [self.switches.add(fault) for fault in faults]
-        self.apply_ports()
+        self.switches.settle()
         return ids
 
     def no_fault(self, fault_id: str | None = None) -> None:
@@ -196,12 +196,7 @@ class Partner:
             self.switches.clear()
         else:
             self.switches.remove(fault_id)
-        self.apply_ports()
-
-    def apply_ports(self) -> None:
-        """Close and open ports as the switches ask."""
-        for name in ("partner", *ECHOES):
-            self._listeners[name].apply_port()
+        self.switches.settle()
 
     @contextmanager
     def faulty(self, *faults: Fault) -> Iterator[None]:

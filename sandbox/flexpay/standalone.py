@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sandbox.flexpay.api import PREFIX, TOKEN_PATH
 from sandbox.flexpay.files import write_private
-from sandbox.flexpay.lifetime import until_told
+from sandbox.flexpay.lifetime import told_to_end
 from sandbox.flexpay.log import one_line
 from sandbox.flexpay.server import Partner, PortTaken
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         partner = Partner(
             options.state, prefix=options.prefix, bind=options.bind, names=options.name, port=options.port
         )
-        with closing(partner):
+        with closing(partner), told_to_end() as told:
             folder = options.state.resolve()
             partner.register(MERCHANT, INTEGRATION_ID, LEGAL_ENTITY)
             partner.allow(MERCHANT, SOURCE, *options.allow)
@@ -38,13 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             partner.calls.watch(lambda call: print(one_line(call), flush=True))
             partner.start()
             print(_welcome(partner, client_id, folder, options), flush=True)
-            until_told()
+            told.wait()
     except (PortTaken, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(
-        f"\nended; {partner.calls.orders_created()} orders created. State and trust stay in {options.state}"
-    )
+    created = partner.calls.orders_created()
+    print(f"\nended. Orders created: {created}. State and trust stay in {options.state}")
     return 0
 
 

@@ -10,59 +10,17 @@ has no others.
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from ipaddress import IPv4Address, IPv4Network
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from typing import Any
 from urllib.parse import urlsplit
 
-from sandbox.flexpay.book import Merchant
+from sandbox.flexpay.reasons import Reasons
+from sandbox.flexpay.submission_addresses import Entry, Known, read_addresses
 
 COVERS = "RFC 8785 serialisation of this document without the member digest"
-CHANGES = ("add", "keep", "remove")
-EMPTY_WORDS = ("tbd", "todo", "n/a", "na", "none", "unknown", "-", "?", "x", "test")
-SANDBOX_ONLY = IPv4Network("127.0.0.0/8")
-UNROUTABLE = (
-    ("10.0.0.0/8", "private (RFC 1918): it is never the address we see"),
-    ("172.16.0.0/12", "private (RFC 1918): it is never the address we see"),
-    ("192.168.0.0/16", "private (RFC 1918): it is never the address we see"),
-    ("100.64.0.0/10", "shared by a carrier (RFC 6598)"),
-    ("169.254.0.0/16", "link-local (RFC 3927)"),
-    ("0.0.0.0/8", "reserved (RFC 1122)"),
-    ("192.0.0.0/24", "reserved (RFC 6890)"),
-    ("192.0.2.0/24", "for documentation only (RFC 5737)"),
-    ("198.51.100.0/24", "for documentation only (RFC 5737)"),
-    ("203.0.113.0/24", "for documentation only (RFC 5737)"),
-    ("192.88.99.0/24", "reserved (RFC 7526)"),
-    ("198.18.0.0/15", "for benchmarks only (RFC 2544)"),
-    ("224.0.0.0/4", "multicast (RFC 5771)"),
-    ("240.0.0.0/4", "reserved (RFC 1112)"),
-)
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the partner knows when a submission arrives."""
-
-    environment: str
-    hosts: frozenset[str]
-    """Names under which the partner's API is reached."""
-    merchants: Mapping[str, Merchant]
-    approved: Mapping[str, frozenset[str]]
-    """Merchant → addresses on its list today."""
-    last_revision: int
-    today: date
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One address and what is asked for it."""
-
-    address: str
-    changes: Mapping[str, str]
-    """Merchant → add, keep or remove."""
 
 
 @dataclass(frozen=True)
@@ -72,46 +30,6 @@ class Package:
     revision: int
     merchants: tuple[str, ...]
     entries: tuple[Entry, ...]
-
-
-class Reasons:
-    """Collects what is wrong."""
-
-    def __init__(self) -> None:
-        self.found: list[str] = []
-
-    def add(self, where: str, what: str) -> None:
-        """Note one problem."""
-        self.found.append(f"{where}: {what}")
-
-    def text(self, holder: Mapping[str, Any], name: str, where: str) -> str | None:
-        """Return a member that must be a non-blank string, None (and a note) when it is not."""
-        value = holder.get(name)
-        if isinstance(value, str) and value.strip():
-            return value
-        self.add(f"{where}.{name}" if where else name, "is missing or empty")
-        return None
-
-    def object(self, holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-        """Return a member that must be an object, an empty one (and a note) when it is not."""
-        value = holder.get(name)
-        if isinstance(value, dict):
-            return value
-        self.add(name, "is missing or not an object")
-        return {}
-
-    def array(
-        self, holder: Mapping[str, Any], name: str, where: str = "", *, filled: bool = False
-    ) -> list[Any]:
-        """Return a member that must be an array, an empty one (and a note) when it is not."""
-        value = holder.get(name)
-        label = f"{where}.{name}" if where else name
-        if not isinstance(value, list):
-            self.add(label, "is missing or not an array")
-            return []
-        if filled and not value:
-            self.add(label, "is empty")
-        return value
 
 
 def parse(text: bytes) -> Any:
@@ -152,7 +70,7 @@ def examine(raw: Any, known: Known) -> tuple[Package | None, list[str]]:
         reasons.text(contacts, who, "contacts")
     _destination(raw, known, reasons)
     _origin(raw, known, reasons)
-    entries = _addresses(raw, names, known, reasons)
+    entries = read_addresses(raw, names, known, reasons)
     _comprehensive(raw, names, entries, known, reasons)
     return Package(revision, names, entries), reasons.found
 
@@ -273,125 +191,6 @@ def _instant(holder: Mapping[str, Any], name: str, where: str, latest: datetime,
         return
     if moment > latest:
         reasons.add(label, f"{text} lies in the future")
-
-
-def _addresses(
-    raw: Mapping[str, Any], names: Sequence[str], known: Known, reasons: Reasons
-) -> tuple[Entry, ...]:
-    entries: dict[str, Entry] = {}
-    for index, one in enumerate(reasons.array(raw, "addresses", filled=True)):
-        if not isinstance(one, dict):
-            reasons.add(f"addresses[{index}]", "is not an object")
-            continue
-        where = f"addresses[{index}] {one.get('address')}"
-        address = _address(one.get("address"), where, reasons)
-        if address is None:
-            continue
-        if address in entries:
-            reasons.add(where, "is listed twice")
-            continue
-        entries[address] = Entry(
-            address, _changes(one, address, where, names=names, known=known, reasons=reasons)
-        )
-        _explained(one, where, reasons)
-        _days(one, where, known.today, reasons)
-    return tuple(entries.values())
-
-
-def _address(text: Any, where: str, reasons: Reasons) -> str | None:
-    if not isinstance(text, str) or not text:
-        reasons.add(where, "has no address")
-        return None
-    if "/" in text:
-        reasons.add(where, "is a range; we list single addresses")
-        return None
-    if ":" in text:
-        reasons.add(where, "is IPv6; we list IPv4 addresses")
-        return None
-    try:
-        address = IPv4Address(text)
-    except ValueError:
-        reasons.add(where, "is not an IPv4 address in dotted decimal")
-        return None
-    if address not in SANDBOX_ONLY:
-        for network, why in UNROUTABLE:
-            if address in IPv4Network(network):
-                reasons.add(where, f"is {why}")
-    return str(address)
-
-
-def _changes(
-    one: Mapping[str, Any],
-    address: str,
-    where: str,
-    *,
-    names: Sequence[str],
-    known: Known,
-    reasons: Reasons,
-) -> Mapping[str, str]:
-    raw = one.get("changeFor")
-    if not isinstance(raw, dict) or not raw:
-        reasons.add(where, "changeFor does not say for which merchants the address is")
-        return {}
-    changes: dict[str, str] = {}
-    for name, change in raw.items():
-        if name not in names:
-            reasons.add(where, f"changeFor names {name}, which is not one of the submission's merchants")
-        elif change not in CHANGES:
-            reasons.add(where, f"the change for {name} is {change!r}, not one of {', '.join(CHANGES)}")
-        else:
-            changes[name] = change
-            listed = address in known.approved.get(name, frozenset())
-            if listed and change == "add":
-                reasons.add(
-                    where, f"is on the list of {name} already, so the change is keep or remove, not add"
-                )
-            if not listed and change != "add":
-                reasons.add(where, f"is not on the list of {name}, so the change is add, not {change}")
-    wanted = set(changes.values())
-    expected = "add" if "add" in wanted else "remove" if wanted == {"remove"} else "keep"
-    if changes and one.get("change") != expected:
-        reasons.add(where, f"change is {one.get('change')!r}, but its changeFor amounts to {expected!r}")
-    return changes
-
-
-def _explained(one: Mapping[str, Any], where: str, reasons: Reasons) -> None:
-    purpose = one.get("purpose")
-    if not isinstance(purpose, str) or purpose.strip().lower() in ("", *EMPTY_WORDS):
-        reasons.add(where, "has no purpose; say which traffic leaves from it")
-    if one.get("change") == "remove":
-        return
-    if one.get("role") not in ("active", "spare"):
-        reasons.add(where, f"role is {one.get('role')!r}, not active or spare")
-    owner = one.get("owner")
-    if isinstance(owner, str) and owner.strip():
-        if one.get("dedicated") is False:
-            reasons.add(where, "is shared with others; we list dedicated addresses only")
-        return
-    if one.get("dedicated") is not True:
-        reasons.add(where, "is not confirmed as dedicated; we list dedicated addresses only")
-    for name, what in (("zone", "zone"), ("accountId", "account"), ("allocationId", "allocation")):
-        if not isinstance(one.get(name), str) or not one[name].strip():
-            reasons.add(where, f"has neither {what} nor an owner: whose is it?")
-
-
-def _days(one: Mapping[str, Any], where: str, today: date, reasons: Reasons) -> None:
-    days: dict[str, date] = {}
-    for name in ("effectiveFrom", "retireAfter"):
-        text = one.get(name)
-        if text is None:
-            continue
-        try:
-            if not isinstance(text, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-                raise ValueError
-            days[name] = date.fromisoformat(text)
-        except ValueError:
-            reasons.add(where, f"{name} {text!r} is not a day such as 2026-11-23")
-    last = days.get("retireAfter")
-    if last and last < days.get("effectiveFrom", last):
-        reasons.add(where, f"is to be retired after {last}, before it comes into use")
-    if last and last < today and one.get("change") != "remove":
-        reasons.add(where, f"was to be retired after {last}, which is past")
 
 
 def _comprehensive(

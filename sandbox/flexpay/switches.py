@@ -8,7 +8,7 @@ answer closes its connection so that there will be one.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from threading import Lock
 from typing import Any, Literal, get_args
@@ -129,7 +129,7 @@ class Fault:
         """Parse camelCase JSON; ValueError names what is wrong with it."""
         if not isinstance(raw, dict):
             raise ValueError("a fault is a JSON object")
-        names = {_camel(one.name): one.name for one in fields(cls)}
+        names = {camel(one.name): one.name for one in fields(cls)}
         unknown = sorted(set(raw) - set(names) - {"id"})
         if unknown:
             raise ValueError(f"unknown keys {', '.join(unknown)}; known are {', '.join(sorted(names))}")
@@ -145,7 +145,7 @@ class Fault:
         """Return what differs from a sound answer."""
         sound = Fault()
         return {
-            _camel(one.name): getattr(self, one.name)
+            camel(one.name): getattr(self, one.name)
             for one in fields(self)
             if getattr(self, one.name) != getattr(sound, one.name) or one.name == "endpoint"
         }
@@ -196,6 +196,13 @@ class Switches:
         self._lock = Lock()
         self._active: dict[str, _Active] = {}
         self._count = 0
+        self.ports: list[Callable[[], None]] = []
+        """Each brings one port into the state that ``port`` asks for."""
+
+    def settle(self) -> None:
+        """Have closed and opened what has to be."""
+        for apply in self.ports:
+            apply()
 
     def add(self, fault: Fault) -> str:
         """Set a fault; returns the id by which it is taken away."""
@@ -285,5 +292,6 @@ def _listens(named: str, listener: str) -> bool:
     return named == listener or (listener == "partner" and named in ("any", *PARTNER))
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """Return the JSON key of a field name."""
     return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)

@@ -280,3 +280,26 @@ def test_an_echo_may_lie_and_the_other_not(partner: Partner) -> None:
     with partner.faulty(Fault("echo-1", port="closed")):
         assert fate_of(lambda: call(partner, "GET", "/", url=partner.echo[0])) == "refused"
         assert fate_of(lambda: call(partner, "GET", "/", url=partner.echo[1])) == "200"
+
+
+def test_a_port_of_another_listener_closes_once_a_token_was_issued(partner: Partner, client: Client) -> None:
+    with partner.faulty(Fault("echo-2", port="closed", after="token")):
+        assert fate_of(lambda: call(partner, "GET", "/", url=partner.echo[1])) == "200"
+        assert token_call(partner, client).status == 200
+        assert fate_of(lambda: call(partner, "GET", "/", url=partner.echo[1])) == "refused"
+
+
+def test_callers_in_any_phase_do_not_hold_up_the_end() -> None:
+    with running(merchants=[MERCHANT]) as partner:
+        partner.allow("acme-air", LISTED)
+        silent = socket.create_connection(("127.0.0.1", int(partner.url.rpartition(":")[2])))
+        kept = open_connection(partner)
+        kept.connect()
+        partner.fault(Fault("echo-1", at="tls", action="hold"), Fault("echo-2", delay=60))
+        first, second = partner.echo
+        assert fate_of(lambda: call(partner, "GET", "/", url=first, timeout=0.2)) == "timed out"
+        assert fate_of(lambda: call(partner, "GET", "/", url=second, timeout=0.2)) == "timed out"
+        started = time.monotonic()
+    assert time.monotonic() - started < 1
+    silent.close()
+    kept.close()

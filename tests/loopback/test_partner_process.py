@@ -51,6 +51,15 @@ def first_line(child: subprocess.Popen[str]) -> str:
     return child.stdout.readline()
 
 
+def greeting(child: subprocess.Popen[str]) -> str:
+    said = ""
+    while "Ctrl-C" not in said:
+        line = first_line(child)
+        assert line, f"ended after: {said}"
+        said += line
+    return said
+
+
 def end(child: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str, str]:
     started = time.monotonic()
     child.send_signal(number)
@@ -202,10 +211,7 @@ def test_wrong_usage_is_told(arguments: list[str], expected: str, capsys: pytest
 def test_developers_get_a_partner_that_works_at_once(tmp_path: Path) -> None:
     state = tmp_path / "alone"
     with process("sandbox.flexpay.standalone", "--state", str(state), "--allow", LISTED) as child:
-        assert child.stdout is not None
-        welcome = ""
-        while "Ctrl-C" not in welcome:
-            welcome += child.stdout.readline()
+        welcome = greeting(child)
         lines = [line for line in welcome.splitlines() if line.strip()]
         shell = "\n".join(lines[lines.index("A token, then an order:") + 1 :][:4])
         done = subprocess.run(["bash", "-euc", shell], capture_output=True, text=True, check=False)
@@ -217,14 +223,11 @@ def test_developers_get_a_partner_that_works_at_once(tmp_path: Path) -> None:
         code, out, err = end(child, signal.SIGINT)
         assert (code, err) == (0, "")
         assert f"order {order_id}" in out
-        assert "1 orders created" in out
+        assert "Orders created: 1." in out
         assert client["client_secret"] not in out
         assert {one.stat().st_mode & 0o777 for one in state.iterdir() if one.is_file()} == {0o600}
     with process("sandbox.flexpay.standalone", "--state", str(state)) as child:
-        assert child.stdout is not None
-        again = ""
-        while "Ctrl-C" not in again:
-            again += child.stdout.readline()
+        again = greeting(child)
         assert again.splitlines()[:6] == welcome.splitlines()[:6]
         assert json.loads((state / "credentials.json").read_text()) == client
         end(child, signal.SIGTERM)

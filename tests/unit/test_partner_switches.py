@@ -9,10 +9,10 @@ from typing import Any, get_args
 import pytest
 
 from sandbox.flexpay.certificates import FLAWS
-from sandbox.flexpay.connection import spoil
 from sandbox.flexpay.gate import Gate, Refusal
 from sandbox.flexpay.messages import Answer, Request
-from sandbox.flexpay.switches import Action, At, Body, Fault, Port, Switches, _camel
+from sandbox.flexpay.spoiling import spoil
+from sandbox.flexpay.switches import Action, At, Body, Fault, Port, Switches, camel
 from sandbox.flexpay.tokens import basic, bearer
 
 PEER = "127.0.0.1"
@@ -175,7 +175,7 @@ def test_the_manual_names_every_field_and_its_examples_are_faults() -> None:
     assert len(examples) >= 3
     for example in examples:
         Fault.from_json(json.loads(example))
-    named = {_camel(one.name) for one in fields(Fault)} - {"piece", "size", "headers", "contentType"}
+    named = {camel(one.name) for one in fields(Fault)} - {"piece", "size", "headers", "contentType"}
     for name in named:
         assert f'"{name}"' in manual or f"`{name}`" in manual, name
     for value in (
