@@ -240,7 +240,11 @@ def request(
         public = parts.key_store_of(environment, merchant).open(
             alias,
             description=f"Receives Flex Pay credentials of {merchant} in {environment.name}",
-            tags={"flexpay:environment": environment.name, "flexpay:merchant": merchant},
+            tags={
+                "flexpay:environment": environment.name,
+                "flexpay:merchant": merchant,
+                "flexpay:purpose": "intake",
+            },
         )
     terminal.product(
         sealed.render(

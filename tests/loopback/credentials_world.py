@@ -31,6 +31,8 @@ class Desk:
     aws: Aws
     monkeypatch: pytest.MonkeyPatch
     regions: Sequence[str] = ("us-east-1",)
+    key: str | None = None
+    """ARN of the key that encrypts the secrets; None is AWS's own."""
 
     @property
     def partner(self) -> Partner:
@@ -42,7 +44,8 @@ class Desk:
     def deploy(self) -> None:
         """Make the secrets and write one outputs file per region."""
         for number, region in enumerate(self.regions):
-            arn = self.client("secretsmanager", region).create_secret(Name=NAME)["ARN"]
+            key = {"KmsKeyId": self.key} if self.key else {}
+            arn = self.client("secretsmanager", region).create_secret(Name=NAME, **key)["ARN"]
             about = self.world.outputs()
             about["region"] = region
             about["merchants"][MERCHANT]["secretArn"] = arn
@@ -122,8 +125,9 @@ def desk_with(
     monkeypatch: pytest.MonkeyPatch,
     *,
     regions: Sequence[str] = ("us-east-1",),
+    key: str | None = None,
 ) -> Desk:
     """Return a desk with empty secrets and no approval yet."""
-    desk = Desk(World(folder, partner, merchants=(MERCHANT,)), aws, monkeypatch, regions)
+    desk = Desk(World(folder, partner, merchants=(MERCHANT,)), aws, monkeypatch, regions, key)
     desk.deploy()
     return desk

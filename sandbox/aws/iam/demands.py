@@ -91,6 +91,8 @@ def _kms(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     if not key:
         yield Demand(f"kms:{call.action}", "*", _tagging(arguments, "TagKey"))
         return
+    if resources.key(call, str(key)).policy is None:
+        return  # no such key: AWS resolves the name first, and answers NotFoundException
     encryption = arguments.get("EncryptionContext") or {}
     context = {f"kms:encryptioncontext:{name.lower()}": (str(value),) for name, value in encryption.items()}
     given = _given(arguments, "kms", "EncryptionAlgorithm", "GranteePrincipal")
