@@ -99,6 +99,11 @@ def _stays(slot: str, entry: SlotSettings, ours: Allocation, facts: Facts) -> No
             f"egress.addresses.{slot}.allocation: {entry.allocation}, but the slot holds {ours}; a different "
             "allocation is a different slot: name it under a free number of the zone"
         )
+    if others := facts.found.tagged.get(slot):
+        raise Refused(
+            f"slot {slot}: it holds {ours}, and {', '.join(map(str, others))} carries its tags too, from an "
+            "answer of AWS that got lost or a replacement; take the tag flexpay:slot off it, or release it"
+        )
     if ours.allocation_id in facts.found.gone:
         raise Refused(
             f"slot {slot}: {ours} is in this stack's state and AWS holds it no more: somebody released it. "

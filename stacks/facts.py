@@ -29,7 +29,7 @@ class Managed:
     """What the stack manages since its last update, from its own state."""
 
     remembers: bool = False
-    """Whether an update was ever completed; False for a new stack and for one whose state was lost."""
+    """Whether an update was ever completed; False for a new stack, and for one whose state was lost."""
     addresses: Mapping[str, Allocation] = field(default_factory=dict)
     """By slot."""
     gateways: frozenset[str] = frozenset()
@@ -54,7 +54,7 @@ class Found:
     environment: frozenset[IPv4Address] = frozenset()
     """Every address that carries the environment's tag, whatever its slot."""
     tagged: Mapping[str, tuple[Allocation, ...]] = field(default_factory=dict)
-    """By slot that the stack does not manage: the addresses that carry its tags."""
+    """By slot: the addresses that carry its tags and that the stack does not manage."""
     named: Mapping[str, Allocation] = field(default_factory=dict)
     """By allocation ID from the settings; absent: AWS knows no such allocation here."""
     gone: frozenset[str] = frozenset()

@@ -6,6 +6,7 @@ manages every slot, asks AWS one question.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -46,15 +47,13 @@ def read_managed() -> Managed:
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     with _asking("the stack's own state"):
         outputs = _invoke("pulumi:pulumi:readStackOutputs", name=stack)
-        if not outputs:
-            return Managed()
         resources = _invoke("pulumi:pulumi:readStackResourceOutputs", stackName=stack)
     addresses = {
         slot_of(name): Allocation(held["allocationId"], IPv4Address(held["publicIp"]))
         for name, held in _of_type(resources, ADDRESS, f"{EGRESS}-")
     }
     return Managed(
-        remembers=True,
+        remembers=bool(outputs),
         addresses=addresses,
         gateways=frozenset(slot_of(name) for name, _ in _of_type(resources, GATEWAY, f"{EGRESS}-")),
         zones=frozenset(name for name, _ in _of_type(resources, SUBNET, f"{NETWORK}-private-")),
@@ -86,29 +85,29 @@ def look(settings: Settings, managed: Managed) -> Found:
     """Ask AWS for every address that the settings could mean; refuses zones that cannot hold a gateway."""
     with _asking("addresses", "ec2:DescribeAddresses"):
         ours = _addresses(tags={TAG_ENVIRONMENT: settings.environment})
+    groups = _border_groups(set(settings.zones) - managed.zones - _somebody_elses(settings))
     known = {one.allocation_id for one in managed.addresses.values()}
-    new = [slot for slot in settings.slots if slot not in managed.addresses]
-    groups = _border_groups(
-        {*settings.zones, *map(slot_zone, new)} - managed.zones - _somebody_elses(settings)
-    )
-    tagged: dict[str, tuple[Allocation, ...]] = {}
-    if set(ours) - known:
-        for slot in new:
-            tags = {TAG_ENVIRONMENT: settings.environment, TAG_SLOT: slot}
-            with _asking(f"addresses of slot {slot}", "ec2:DescribeAddresses"):
-                tagged[slot] = tuple(
-                    _allocation(one, groups.get(slot_zone(slot))) for one in _addresses(tags=tags)
-                )
+    tagged: dict[str, list[Allocation]] = {}
+    for allocation_id in sorted(set(ours) - known):
+        one = _allocation(allocation_id)
+        if one.slot in settings.slots:
+            tagged.setdefault(one.slot, []).append(_in_its_zone(one, one.slot, groups))
     wanted = {
-        entry.allocation: slot for slot, entry in settings.slots.items() if entry.allocation and slot in new
+        entry.allocation: slot
+        for slot, entry in settings.slots.items()
+        if entry.allocation and slot not in managed.addresses
     }
     named = {}
     if wanted:
         with _asking("named allocations", "ec2:DescribeAddresses"):
-            for one in _addresses(filters=[_filter("allocation-id", wanted)]):
-                named[one] = _allocation(one, groups.get(slot_zone(wanted[one])))
+            here = _addresses(filters=[_filter("allocation-id", wanted)])
+        for allocation_id in here:
+            named[allocation_id] = _in_its_zone(_allocation(allocation_id), wanted[allocation_id], groups)
     return Found(
-        environment=frozenset(ours.values()), tagged=tagged, named=named, gone=_gone(known - set(ours))
+        environment=frozenset(ours.values()),
+        tagged={slot: tuple(found) for slot, found in tagged.items()},
+        named=named,
+        gone=_gone(known - set(ours)),
     )
 
 
@@ -132,11 +131,9 @@ def _filter(name: str, values: Iterable[str]) -> ec2.GetEipsFilterArgs:
     return ec2.GetEipsFilterArgs(name=name, values=sorted(values))
 
 
-def _allocation(allocation_id: str, border_group: str | None) -> Allocation:
-    address = ec2.get_elastic_ip(id=allocation_id)
-    fits = border_group is None or allocation_id in _addresses(
-        filters=[_filter("allocation-id", [allocation_id]), _filter("network-border-group", [border_group])]
-    )
+def _allocation(allocation_id: str) -> Allocation:
+    with _asking(allocation_id, "ec2:DescribeAddresses"):
+        address = ec2.get_elastic_ip(id=allocation_id)
     tags = address.tags or {}
     return Allocation(
         allocation_id=allocation_id,
@@ -144,8 +141,20 @@ def _allocation(allocation_id: str, border_group: str | None) -> Allocation:
         environment=tags.get(TAG_ENVIRONMENT),
         slot=tags.get(TAG_SLOT),
         held_by=address.instance_id or address.network_interface_id or address.association_id or None,
-        fits_zone=fits,
     )
+
+
+def _in_its_zone(one: Allocation, slot: str, groups: dict[str, str]) -> Allocation:
+    """Compare an address with its zone; ``groups`` keeps what was asked already."""
+    zone = slot_zone(slot)
+    if zone not in groups:
+        groups |= _border_groups([zone])
+    group, itself = (
+        _filter("network-border-group", [groups[zone]]),
+        _filter("allocation-id", [one.allocation_id]),
+    )
+    with _asking(one.allocation_id, "ec2:DescribeAddresses"):
+        return replace(one, fits_zone=one.allocation_id in _addresses(filters=[itself, group]))
 
 
 def _border_groups(zones: Iterable[str]) -> dict[str, str]:

@@ -87,10 +87,15 @@ class TestAdoption:
         assert all(str(one.address) in said for one in twins)
 
     def test_what_the_stack_manages_is_never_imported_again(self) -> None:
-        tagged = {ONE: (held(ONE, allocation_id="eipalloc-00000009", address=STRANGER),)}
         for chosen in (slots(), slots(allocations={ONE: held(ONE).allocation_id})):
-            plan = plan_egress(chosen, Facts(running(), Found(tagged=tagged)))
+            plan = plan_egress(chosen, Facts(running()))
             assert [slot.adopt for slot in plan.slots] == [None, None, None]
+
+    def test_a_leftover_with_the_tags_of_a_managed_slot_is_refused_by_name(self) -> None:
+        leftover = held(ONE, allocation_id="eipalloc-00000009", address=STRANGER)
+        said = refused(slots(), Facts(running(), Found(tagged={ONE: (leftover,)})))
+        assert str(leftover) in said
+        assert str(held(ONE)) in said
 
     def test_a_different_allocation_is_a_different_slot(self) -> None:
         other = "eipalloc-0000000f"

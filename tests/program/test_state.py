@@ -40,6 +40,23 @@ def test_an_address_on_a_gateway_that_the_stack_lost_is_refused() -> None:
         deploy(stack_config(), Cloud(held=next_cloud(outputs, first).held))
 
 
+def test_an_update_that_broke_off_before_it_had_outputs_is_simply_finished() -> None:
+    outputs, first = deploy(stack_config())
+    unfinished = replace(next_cloud(outputs, first), outputs={})
+    again, second = deploy(stack_config(), unfinished)
+    assert imports(second) == set()
+    assert again == outputs
+
+
+def test_a_new_slot_of_a_deployed_zone_takes_only_an_address_that_fits_it() -> None:
+    outputs, first = deploy(stack_config())
+    second = next_cloud(outputs, first)
+    second.held["eipalloc-0000000a"] = Held("198.18.0.1", "use1-az1/2", group="us-east-1-bos-1")
+    addresses = {slot: {"role": role} for slot, role in (("use1-az1/1", "active"), ("use1-az1/2", "spare"))}
+    with pytest.raises(pulumi.RunError, match=r"use1-az1/2: eipalloc-0000000a .* network border group"):
+        deploy(stack_config(egress={"addresses": {**addresses, "use1-az4/1": {"role": "active"}}}), second)
+
+
 def test_moving_to_a_spare_keeps_every_resource_and_updates_one_route() -> None:
     def roles(first: str, second: str, **more: Any) -> dict[str, Any]:
         addresses = {
