@@ -14,7 +14,7 @@ from onboarding.exit_codes import ExitCode, worst
 from onboarding.proof import Proof
 
 REMOVAL = (
-    "hand in the removal that `flexpay-onboard allowlist draft` writes; once the partner confirms it, "
+    "`flexpay-onboard allowlist draft --remove {address} --out DIR` and hand it in; when it is confirmed: "
     "`flexpay-onboard allowlist record retired --address {address} --reference TICKET`"
 )
 WITHDRAWAL = (

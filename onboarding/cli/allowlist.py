@@ -160,7 +160,12 @@ def _listed(
                 f"--submission {package}: is for environment {document['environment']}, "
                 f"the ledger for {ledger.environment}"
             )
-        return asked_for(document), ledger_reference(document)
+        if not (listed := asked_for(document)):
+            raise InputError(
+                f"--submission {package}: only asks for removals, which are no submission",
+                hint="once the partner confirms them: `allowlist record retired --address IP`",
+            )
+        return listed, ledger_reference(document)
     if not addresses:
         raise InputError(
             "what was handed in is missing",

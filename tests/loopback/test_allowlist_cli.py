@@ -1,6 +1,7 @@
 """The commands that keep the books, run as a user runs them."""
 
 import json
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,8 +14,10 @@ import jsonschema
 import pytest
 
 from onboarding.allowlist.ledger import Action, Ledger, Standing
+from onboarding.allowlist.submission import Change, Submission, SubmittedAddress, to_document
 from onboarding.cli.run import run
 from onboarding.ledger_file import read_ledger, start
+from onboarding.outputs import parse_outputs
 from onboarding.proof import LocalProofs, Order, Proof, Vantage
 from tests.loopback.aws_standin import Aws
 from tests.unit.ledger_world import AIR, RAIL
@@ -345,6 +348,97 @@ def test_check_finds_branches_that_contradict_each_other(desk: Desk) -> None:
     assert "of another branch contradicts it" in checked.out
     assert desk.record("approved", "FPX-5").code == 0
     assert desk.run("check").code == 0
+
+
+def package(
+    desk: Desk,
+    revision: int,
+    changes: Mapping[IPv4Address, Mapping[str, Change]],
+    environment: str = "production",
+) -> Path:
+    """Write a review package of one revision below ``review``; return its folder."""
+    stack = parse_outputs(json.dumps(outputs(ONE, TWO)), source="test")
+    document = to_document(
+        Submission(
+            environment=environment,
+            revision=revision,
+            created_at=datetime(2026, 1, 5, tzinfo=UTC),
+            merchants=tuple(stack.merchants.values()),
+            contacts=stack.contacts,
+            partner=stack.partner,
+            addresses=tuple(
+                SubmittedAddress(address, change_for, "calls to the partner")
+                for address, change_for in changes.items()
+            ),
+            previous=None,
+            stacks=("production",),
+            calls=(),
+        )
+    )
+    folder = desk.folder / "review" / f"{environment}-rev-{revision}"
+    folder.mkdir(parents=True)
+    (folder / "submission.json").write_text(json.dumps(document))
+    return folder
+
+
+def test_a_package_says_what_was_submitted_for_whom_and_is_named_in_the_ledger(desk: Desk) -> None:
+    package(desk, 1, {TWO: {AIR: Change.ADD}})
+    package(
+        desk,
+        2,
+        {ONE: {AIR: Change.ADD, RAIL: Change.ADD}, TWO: {AIR: Change.KEEP, RAIL: Change.REMOVE}},
+    )
+
+    assert desk.record("submitted", "FPX-1", "--submission", str(desk.folder / "review")).code == 0
+
+    assert desk.books.standings.keys() == {(AIR, ONE), (AIR, TWO), (RAIL, ONE)}
+    named = {one.submission for one in desk.books.events}
+    assert all(name is not None and name.startswith("2 sha256:") for name in named)
+    assert len(named) == 1
+
+
+def test_one_revision_can_be_named_by_folder_or_file(desk: Desk) -> None:
+    first = package(desk, 1, {ONE: {AIR: Change.ADD}})
+    package(desk, 2, {TWO: {AIR: Change.ADD}})
+
+    assert desk.record("submitted", "FPX-1", "--submission", str(first)).code == 0
+    again = desk.record("submitted", "FPX-1", "--submission", str(first / "submission.json"), deployed=False)
+    assert "already recorded" in again.out
+    assert desk.books.standings.keys() == {(AIR, ONE)}
+
+
+def test_packages_that_are_damaged_foreign_or_only_remove_are_refused(desk: Desk) -> None:
+    damaged = package(desk, 1, {ONE: {AIR: Change.ADD}}) / "submission.json"
+    damaged.write_text(damaged.read_text().replace(str(ONE), str(TWO)))
+    cases = {
+        damaged: "digest.value",
+        package(desk, 2, {ONE: {AIR: Change.ADD}}, "staging"): "is for environment staging",
+        package(desk, 3, {ONE: {AIR: Change.REMOVE}}): "only asks for removals",
+    }
+    before = desk.snapshot()
+
+    for place, reason in cases.items():
+        refused = desk.record("submitted", "FPX-1", "--submission", str(place))
+        assert (refused.code, refused.out) == (2, "")
+        assert reason in refused.err
+    assert desk.snapshot() == before
+
+
+def test_check_against_an_older_version_names_what_was_lost(desk: Desk) -> None:
+    desk.submit()
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "the books"]):
+        who = ["-c", "user.name=kim", "-c", "user.email=kim@acme.example"]
+        subprocess.run(["git", *who, *words], cwd=desk.folder, check=True, capture_output=True)
+    desk.record("approved", "FPX-1")
+    assert desk.run("check", "--against", "HEAD", deployed=False).code == 0
+
+    lost = desk.books.events[0].id
+    desk.path.write_text("ledgerVersion: 1\nenvironment: production\nevents: []\n")
+
+    found = desk.run("check", "--against", "HEAD", deployed=False)
+    assert found.code == 1
+    assert f"event {lost} is missing" in found.out
+    assert desk.run("check", "--against", "nope", deployed=False).code == 2
 
 
 COMMANDS = (["check"], ["history"], ["status", "--offline"], ["record", "approved", "-r", "X"])
