@@ -7,16 +7,17 @@ from pathlib import Path
 NEW_FILE_MODE = 0o644
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
     """Replace a file's content in one step, making its folder if need be.
 
-    The mode of an existing file is kept, and so is a symbolic link to it. Raises OSError, and
-    then leaves the file as it was.
+    The mode of an existing file is kept, and so is a symbolic link to it. ``durable`` waits until
+    it would survive a power cut as well; it costs milliseconds. Raises OSError, and then leaves the
+    file as it was.
     """
-    write_bytes_atomically(path, text.encode())
+    write_bytes_atomically(path, text.encode(), durable=durable)
 
 
-def write_bytes_atomically(path: Path, content: bytes) -> None:
+def write_bytes_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Do the same as ``write_atomically`` with bytes."""
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -27,12 +28,14 @@ def write_bytes_atomically(path: Path, content: bytes) -> None:
             handle.write(content)
             handle.flush()
             os.fchmod(handle.fileno(), mode)
-            os.fsync(handle.fileno())
+            if durable:
+                os.fsync(handle.fileno())
         Path(temporary).replace(target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
+    if durable:
+        _sync_folder(target.parent)
 
 
 def _sync_folder(folder: Path) -> None:

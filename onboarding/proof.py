@@ -141,7 +141,7 @@ class LocalProofs:
         if path.exists() and self._load(path).proven_at > proof.proven_at:
             return path
         try:
-            write_atomically(path, to_json(proof) + "\n")
+            write_atomically(path, to_json(proof) + "\n", durable=False)  # can be had again
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}") from error
         return path

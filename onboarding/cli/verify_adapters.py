@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 from onboarding import proof as proofs
 from onboarding.aws.clients import Clients
@@ -52,7 +53,9 @@ def keep_proofs(report: Report, directory: Path) -> None:
         )
 
 
-def route_reader(environment: Environment, clients: Clients) -> Callable[[], dict[str, Verdict]]:
+def route_reader(
+    environment: Environment, client: Callable[[str, str], Any]
+) -> Callable[[], dict[str, Verdict]]:
     """Return the work of reading every stack's route tables; trouble with AWS is a verdict."""
 
     def read() -> dict[str, Verdict]:
@@ -65,14 +68,7 @@ def route_reader(environment: Environment, clients: Clients) -> Callable[[], dic
             if stack.vpc_id is None:
                 continue
             try:
-                reader = NetworkReader(
-                    clients.client(
-                        "ec2",
-                        stack.region,
-                        attempts=AWS_ATTEMPTS,
-                        read_timeout_seconds=AWS_READ_TIMEOUT_SECONDS,
-                    )
-                )
+                reader = NetworkReader(client("ec2", stack.region))
                 view = reader.view(region=stack.region, account_id=stack.account_id)
                 verdicts |= judge_routes(stack, egress_of(view, stack.vpc_id))
             except ToolkitError as error:
@@ -93,10 +89,22 @@ class Store:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self.clients = Clients()
+        self._clients = Clients()
         self._making = threading.Lock()
         self._locks: dict[tuple[str, str], threading.Lock] = {}
         self._read: dict[tuple[str, str], ClientCredentials | ToolkitError] = {}
+
+    def warm_up(self) -> None:
+        """Begin to make the client, which takes longer than the first calls to the echo services."""
+        region = self._environment.stacks[0].region
+        threading.Thread(target=self.client, args=("secretsmanager", region), daemon=True).start()
+
+    def client(self, service: str, region: str) -> Any:
+        """Return an AWS client; from any thread, while making clients is for one thread at a time."""
+        with self._making:
+            return self._clients.client(
+                service, region, attempts=AWS_ATTEMPTS, read_timeout_seconds=AWS_READ_TIMEOUT_SECONDS
+            )
 
     def reader(self, address: IPv4Address | None) -> Callable[[str], ClientCredentials]:
         """Return the reader for calls from an address: its own region's store."""
@@ -110,14 +118,9 @@ class Store:
         holders = [one for one in self._environment.stacks if merchant in one.merchants]
         stack = next((one for one in holders if one.region == region), holders[0])
         key = (stack.region, merchant)
+        client = self.client("secretsmanager", stack.region)
         with self._making:
             lock = self._locks.setdefault(key, threading.Lock())
-            client = self.clients.client(
-                "secretsmanager",
-                stack.region,
-                attempts=AWS_ATTEMPTS,
-                read_timeout_seconds=AWS_READ_TIMEOUT_SECONDS,
-            )
         with lock:
             if key not in self._read:
                 try:

@@ -58,6 +58,8 @@ def build(asked: Asked, environment: Environment, redactor: Redactor, *, run_id:
     choices = Choices(tuple(merchants), frozenset(asked.skip), asked.allow_real_order, via)
     now = datetime.now(UTC)
     store = adapters.Store(environment)
+    if any(ledger.approved_for(name) for name in merchants):
+        store.warm_up()
     bundle = environment.partner.ca_bundle
     ca_bundle = asked.directory / bundle if bundle else None
     addresses: list[IPv4Address | None] = [
@@ -79,7 +81,7 @@ def build(asked: Asked, environment: Environment, redactor: Redactor, *, run_id:
         ),
         vantages=vantages,
         orders=_orders(asked, environment, merchants, run_id=run_id, now=now),
-        routes=adapters.route_reader(environment, store.clients) if _has_routes(asked, environment) else None,
+        routes=adapters.route_reader(environment, store.client) if _has_routes(asked, environment) else None,
         control=LocalVantage(environment.partner, ca_bundle, redactor, None, control) if control else None,
         concurrency=asked.concurrency,
         wait_seconds=wait_seconds,

@@ -12,7 +12,8 @@ from onboarding.deployment import Partner
 from onboarding.flexpay.credentials import ClientCredentials
 from onboarding.flexpay.transport import DEFAULT_LIMITS, Limits, open_session
 from onboarding.redaction import Redactor
-from onboarding.verification.measurement import CallRecord, PairMeasurement, PlaceMeasurement
+from onboarding.verification.measurement import CallRecord, EchoSample, PairMeasurement, PlaceMeasurement
+from onboarding.verification.pool import side_by_side
 from onboarding.verification.probes import (
     PairJob,
     independent,
@@ -97,12 +98,15 @@ class LocalVantage:
         """Ask every echo, and look for what could change the way out."""
 
         def work() -> PlaceMeasurement:
-            samples = tuple(
-                probe_echo(self._open, url, limits=self.limits) for url in independent(self.partner.echo)
-            )
-            return PlaceMeasurement(self.name, samples, look_around(self.partner.server_url))
+            asking = [self._echo(url) for url in independent(self.partner.echo)]
+            samples = dict(side_by_side(asking, concurrency=len(asking)))
+            near = look_around(self.partner.server_url)
+            return PlaceMeasurement(self.name, tuple(samples[index] for index in sorted(samples)), near)
 
         return work
+
+    def _echo(self, url: str) -> Callable[[], EchoSample]:
+        return lambda: probe_echo(self._open, url, limits=self.limits)
 
     def pair_work(self, jobs: Sequence[PairJob]) -> list[Callable[[], list[PairMeasurement]]]:
         """One piece of work per merchant."""

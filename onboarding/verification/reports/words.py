@@ -1,7 +1,7 @@
 """What all formats say in the same words."""
 
 from onboarding.exit_codes import ExitCode
-from onboarding.verification.model import Report
+from onboarding.verification.model import Outcome, Report
 
 VERDICTS = {
     ExitCode.HOLDS: "everything holds",
@@ -25,8 +25,8 @@ def headline(report: Report) -> str:
 
 def last_line(report: Report) -> str:
     """Return the summary that is easy to search for."""
-    counts = {result.outcome: report.count(result.outcome) for result in report.results}
-    told = " ".join(f"{outcome}={count}" for outcome, count in sorted(counts.items()))
+    counts = {outcome: report.count(outcome) for outcome in sorted(Outcome)}
+    told = " ".join(f"{outcome}={count}" for outcome, count in counts.items() if count)
     return (
         f"result={report.exit_code.name.lower().replace('_', '-')} exit={int(report.exit_code)} "
         f"checks={len(report.results)} {told} proven={len(report.proven)} seconds={report.seconds:.2f}"

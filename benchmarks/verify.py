@@ -1,0 +1,219 @@
+"""How fast `verify` is, as ratios measured in one run: `python -m benchmarks.verify [--merchants N]`.
+
+The partner stand-in answers every call after 50 ms, and runs, like the AWS stand-in, in a process
+of its own. Compared with a plain `requests` script that makes the same calls one after the other,
+and with the ideal: calls on the longest chain, times delay, times merchants, by concurrency.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import boto3
+import requests
+
+from onboarding.allowlist.ledger import Action, new_event
+from onboarding.ledger_file import append, start
+
+DELAY_SECONDS = 0.05
+SOURCE = "127.70.0.1"
+CONCURRENCY = 8
+LONGEST_CHAIN = 3  # token, incomplete order, order
+ROOT = Path(__file__).parents[1]
+AWS = {"AWS_ACCESS_KEY_ID": "sandbox", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
+
+PLAIN = """
+import json, sys
+import boto3, requests
+from requests.auth import HTTPBasicAuth
+
+facts = json.load(open(sys.argv[1]))
+store = boto3.client("secretsmanager", region_name="us-east-1")
+own = json.loads(store.get_secret_value(SecretId=facts["secret"])["SecretString"])
+session = requests.Session()
+session.trust_env = False
+session.verify = facts["ca"]
+token_url = facts["url"] + "/api/auth/v1/oauth/token?grant_type=client_credentials"
+order_url = facts["url"] + "/api/checkout/v1/orders"
+for echo in facts["echo"]:
+    session.get(echo, timeout=10)
+basic = HTTPBasicAuth(own["client_id"], own["client_secret"])
+token = session.post(token_url, auth=basic, timeout=10).json()["access_token"]
+bearer = {"Authorization": "Bearer " + token}
+assert session.post(order_url, json={"merchantConfig": {}}, headers=bearer, timeout=10).status_code == 400
+assert session.post(order_url, json=facts["order"], headers=bearer, timeout=10).status_code == 200
+assert session.post(token_url, auth=HTTPBasicAuth("nobody", "n" * 20), timeout=10).status_code == 401
+assert session.post(order_url, json={"merchantConfig": {}}, timeout=10).status_code == 401
+"""
+
+
+@contextmanager
+def standin(*command: str) -> Iterator[dict[str, Any]]:
+    """Run a stand-in in a process of its own; yields what it says about itself."""
+    process = subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        yield json.loads(process.stdout.readline() if process.stdout else "{}")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def post(url: str, body: Any) -> Any:
+    """Post JSON to the desk."""
+    answer = requests.post(url, json=body, timeout=30)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def prepare(folder: Path, partner: dict[str, Any], aws: str, merchants: Sequence[str]) -> dict[str, Any]:
+    """Register merchants, have them approved, store their credentials; returns what PLAIN needs."""
+    os.environ |= AWS | {"AWS_ENDPOINT_URL": aws}
+    store = boto3.client("secretsmanager", region_name="us-east-1")
+    outputs: dict[str, Any] = {}
+    for number, name in enumerate(merchants):
+        integration = f"UP-{10000000 + number}-1"
+        desk = f"{partner['desk']}/merchants"
+        post(desk, {"name": name, "integrationId": integration, "legalEntity": "Acme"})
+        post(f"{desk}/{name}/allow-list", {"addresses": [SOURCE, "127.0.0.1"]})
+        secret = f"flexpay/bench/{name}"
+        text = json.dumps(post(f"{desk}/{name}/credentials", {}))
+        arn = store.create_secret(Name=secret, SecretString=text)["ARN"]
+        outputs[name] = {
+            "secretName": secret,
+            "secretArn": arn,
+            "integrationId": integration,
+            "legalEntity": "Acme",
+            "testOrder": "retail",
+        }
+    (folder / "outputs.json").write_text(
+        json.dumps(
+            {
+                "contractVersion": 1,
+                "environment": "bench",
+                "region": "us-east-1",
+                "accountId": "123456789012",
+                "partner": {
+                    "serverUrl": partner["url"],
+                    "checkoutPrefix": "/api/checkout",
+                    "orders": "test",
+                    "caBundle": partner["ca"],
+                    "echo": partner["echo"],
+                },
+                "contacts": {"legalEntity": "Acme", "owner": "o@acme.example", "security": "s@acme.example"},
+                "vpcId": None,
+                "egressAddresses": [
+                    {
+                        "slot": "use1-az1/1",
+                        "zone": "use1-az1",
+                        "address": SOURCE,
+                        "allocationId": None,
+                        "natGatewayId": None,
+                        "role": "active",
+                    }
+                ],
+                "privateSubnets": {},
+                "routeTables": {},
+                "merchants": outputs,
+            }
+        )
+    )
+    ledger = folder / "allowlist" / "bench.yaml"
+    start(ledger, "bench")
+    at = datetime.now(UTC) - timedelta(days=1)
+    for action in (Action.SUBMITTED, Action.APPROVED):
+        at += timedelta(hours=1)
+        event = new_event(
+            "bench",
+            at=at,
+            action=action,
+            merchants=merchants,
+            addresses=[IPv4Address(SOURCE)],
+            reference="BENCH-1",
+            actor="bench",
+        )
+        append(ledger, event)
+    first = outputs[merchants[0]]
+    template = json.loads((ROOT / "onboarding/verification/orders/retail.json").read_text())
+    order = template | {"integrationId": first["integrationId"], "externalId": "bench"}
+    return {
+        "url": partner["url"],
+        "ca": partner["ca"],
+        "echo": partner["echo"],
+        "secret": first["secretName"],
+        "order": order,
+    }
+
+
+def timed(command: Sequence[str]) -> tuple[float, float]:
+    """Return seconds and peak memory in MB of a cold process; it must end with 0."""
+    with tempfile.TemporaryFile("w+") as said:
+        began = time.perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said)
+        _, status, used = os.wait4(process.pid, 0)
+        took = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}\n{said.read()}")
+    return took, used.ru_maxrss / 1024
+
+
+def in_turns(rounds: int, first: Sequence[str], second: Sequence[str]) -> tuple[float, float]:
+    """Return the median seconds of two commands run in turns, so that both meet the same machine."""
+    times = [(timed(first)[0], timed(second)[0]) for _ in range(rounds)]
+    return statistics.median(one for one, _ in times), statistics.median(two for _, two in times)
+
+
+def row(what: str, ours: float, other: float, *, unit: str = "s ", than: str, limit: float) -> str:
+    """Return one line of the table."""
+    ratio = ours / other
+    verdict = "ok" if ratio <= limit else "MISSED"
+    measured = f"{what:<32} {ours:7.2f} {unit}  {other:7.2f} {unit} {than:<24}"
+    return f"{measured} {ratio:5.2f}  (at most {limit}) {verdict}"
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--merchants", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    merchants = [f"merchant-{number:03}" for number in range(options.merchants)]
+    with (
+        tempfile.TemporaryDirectory() as name,
+        standin(
+            "sandbox.flexpay", "--port", "0", "--latency", str(DELAY_SECONDS), "--state", f"{name}/partner"
+        ) as partner,
+        standin("sandbox.aws", "--port", "0") as aws,
+    ):
+        folder = Path(name)
+        facts = prepare(folder, partner, aws["url"], merchants)
+        (folder / "facts.json").write_text(json.dumps(facts))
+        (folder / "plain.py").write_text(PLAIN)
+        verify = [sys.executable, "-m", "onboarding", "verify", "--outputs", f"{name}/outputs.json"]
+        verify += ["-C", name, "--source-address", SOURCE, "--concurrency", str(CONCURRENCY)]
+        plain = [sys.executable, f"{name}/plain.py", f"{name}/facts.json"]
+        ours, theirs = in_turns(options.rounds, [*verify, "-m", merchants[0]], plain)
+        print(row("one merchant, all local checks", ours, theirs, than="plain requests script", limit=1.5))
+        took, memory = timed(verify)
+        ideal = LONGEST_CHAIN * DELAY_SECONDS * len(merchants) / CONCURRENCY
+        print(row(f"{len(merchants)} merchants", took, ideal, than="ideal", limit=1.3))
+        print(row("  their peak memory", memory, 120, unit="MB", than="limit", limit=1))
+    helping = [sys.executable, "-m", "onboarding", "--help"]
+    ours, theirs = in_turns(options.rounds, helping, [sys.executable, "-c", "import requests"])
+    print(row("--help", ours, theirs, than="import requests", limit=3))
+
+
+if __name__ == "__main__":
+    main()
