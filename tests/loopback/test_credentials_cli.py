@@ -1,8 +1,10 @@
 """The credentials commands as an operator uses them, against real sockets."""
 
+import contextlib
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -227,6 +229,32 @@ def test_a_secret_that_is_not_deployed_is_a_finding(desk: Desk) -> None:
 def test_without_aws_the_answer_is_cannot_tell(desk: Desk) -> None:
     desk.monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     assert desk.run("status").code == 4
+
+
+def test_on_a_terminal_the_pair_is_asked_for_and_does_not_show(desk: Desk) -> None:
+    pair = desk.issue()
+    master, slave = os.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "onboarding", "credentials", "put", "-m", MERCHANT, *desk.common()],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+    shown = ""
+    for prompt, typed in zip(("client ID: ", "client secret: "), pair, strict=True):
+        while prompt not in shown:
+            shown += os.read(master, 4096).decode()
+        os.write(master, f"{typed}\n".encode())
+    with contextlib.suppress(OSError):  # how a terminal ends when its last program is gone
+        while part := os.read(master, 4096):
+            shown += part.decode()
+    os.close(master)
+    assert child.wait(timeout=30) == 0, shown
+    assert desk.value() == pair
+    assert pair[0] not in shown
+    assert pair[1] not in shown
 
 
 # the exchange with a partner who encrypts
