@@ -36,6 +36,9 @@ def test_an_empty_secret_has_no_value_and_says_so(store: Any) -> None:
     with pytest.raises(ClientError, match="staging label: AWSCURRENT") as refused:
         store.get_secret_value(SecretId=NAME)
     assert refused.value.response["Error"]["Code"] == "ResourceNotFoundException"
+    put(store, "one")
+    with pytest.raises(ClientError, match="staging label: AWSPENDING"):
+        store.get_secret_value(SecretId=NAME, VersionStage="AWSPENDING")
     with pytest.raises(ClientError, match="find the specified secret\\."):
         store.get_secret_value(SecretId="unknown")
 
