@@ -1,7 +1,7 @@
 """Adapter: what preflight asks of AWS besides the network; read-only, every question on its own."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from ipaddress import IPv4Address
 from typing import Any
@@ -12,13 +12,14 @@ from onboarding.allowlist.network_view import Allocation
 from onboarding.aws.errors import DENIED, asking_aws, code_of
 from onboarding.errors import CannotTell
 from onboarding.preflight.values import Key, Permissions, Zone
+from stacks.contract import TAG_ENVIRONMENT
 
-DRY_RUNS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "ec2:AllocateAddress": ("allocate_address", {"Domain": "vpc"}),
-    "ec2:CreateVpc": ("create_vpc", {"CidrBlock": "10.0.0.0/16"}),
-    "ec2:CreateInternetGateway": ("create_internet_gateway", {}),
+DRY_RUNS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
+    "ec2:AllocateAddress": ("allocate_address", "elastic-ip", {"Domain": "vpc"}),
+    "ec2:CreateVpc": ("create_vpc", "vpc", {"CidrBlock": "10.0.0.0/16"}),
+    "ec2:CreateInternetGateway": ("create_internet_gateway", "internet-gateway", {}),
 }
-"""Actions that EC2 judges without an existing resource; ``DryRun`` is always added."""
+"""Action → method, type of resource, arguments: what EC2 judges without an existing resource."""
 _PERMITTED = "DryRunOperation"
 _NOT_SIMULATED = frozenset({"NoSuchEntity", "NoSuchEntityException", "InvalidInput", "InvalidInputException"})
 
@@ -51,18 +52,20 @@ class DeletedSecrets:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def below(self, prefix: str) -> dict[str, datetime | None]:
-        """Return names that start with ``prefix`` → day of deletion, where AWS says it."""
-        with asking_aws(f"secrets {prefix}*", permission="secretsmanager:ListSecrets"):
-            pages = self._client.get_paginator("list_secrets").paginate(
-                IncludePlannedDeletion=True, Filters=[{"Key": "name", "Values": [prefix]}]
-            )
-            found = [item for page in pages for item in page["SecretList"]]
-        return {
-            item["Name"]: item["DeletedDate"]
-            for item in found
-            if item.get("DeletedDate") and item["Name"].startswith(prefix)
-        }
+    def among(self, names: Iterable[str]) -> dict[str, datetime | None]:
+        """Return those of ``names`` that wait to be deleted → when deletion was asked for."""
+        waiting: dict[str, datetime | None] = {}
+        for name in names:
+            with asking_aws(f"secret {name}", permission="secretsmanager:DescribeSecret"):
+                try:
+                    described = self._client.describe_secret(SecretId=name)
+                except ClientError as error:
+                    if code_of(error) == "ResourceNotFoundException":
+                        continue
+                    raise
+            if described.get("DeletedDate"):
+                waiting[name] = described["DeletedDate"]
+        return waiting
 
 
 class KeyReader:
@@ -73,13 +76,13 @@ class KeyReader:
 
     def behind(self, alias: str) -> Key | None:
         """Return the key behind an alias; None where there is none."""
+        with asking_aws("the account's key aliases", permission="kms:ListAliases"):
+            pages = self._client.get_paginator("list_aliases").paginate()
+            known = {item["AliasName"]: item.get("TargetKeyId") for page in pages for item in page["Aliases"]}
+        if not known.get(alias):
+            return None
         with asking_aws(f"key {alias}", permission="kms:DescribeKey"):
-            try:
-                described = self._client.describe_key(KeyId=alias)["KeyMetadata"]
-            except ClientError as error:
-                if code_of(error) == "NotFoundException":
-                    return None
-                raise
+            described = self._client.describe_key(KeyId=known[alias])["KeyMetadata"]
         with asking_aws(f"policy of key {described['KeyId']}", permission="kms:GetKeyPolicy"):
             policy = self._client.get_key_policy(KeyId=described["KeyId"], PolicyName="default")["Policy"]
         return Key(id=described["KeyId"], state=described["KeyState"], policy=json.loads(policy))
@@ -95,14 +98,16 @@ class PermissionReader:
         self._ec2 = ec2
         self._iam = iam
 
-    def dry_runs(self) -> Permissions:
-        """Ask EC2 itself, whose answer counts every policy there is."""
+    def dry_runs(self, environment: str) -> Permissions:
+        """Ask EC2 itself, whose answer counts every policy there is, with the tags that `up` puts on."""
         allowed: set[str] = set()
         denied: set[str] = set()
         unknown: dict[str, str] = {}
-        for action, (method, arguments) in DRY_RUNS.items():
+        for action, (method, kind, arguments) in DRY_RUNS.items():
+            tags = [{"Key": TAG_ENVIRONMENT, "Value": environment}]
+            tagged = {**arguments, "TagSpecifications": [{"ResourceType": kind, "Tags": tags}]}
             try:
-                (allowed if self._dry(method, arguments, action) else denied).add(action)
+                (allowed if self._dry(method, tagged, action) else denied).add(action)
             except CannotTell as error:
                 unknown[action] = str(error)
         return Permissions(frozenset(allowed), frozenset(denied), unknown)
@@ -124,7 +129,9 @@ class PermissionReader:
                 raise
         raise CannotTell(f"a dry run of {action}: AWS answered as if it were none")
 
-    def simulated(self, caller_arn: str, wanted: Mapping[str, Sequence[str]]) -> Permissions:
+    def simulated(
+        self, caller_arn: str, wanted: Mapping[str, Sequence[str]], environment: str
+    ) -> Permissions:
         """Ask IAM to evaluate the caller's policies: ``wanted`` is resource → actions.
 
         Service control policies and session policies are not part of the answer. Actions that
@@ -140,7 +147,7 @@ class PermissionReader:
         unknown: dict[str, str] = {}
         for resource, some in wanted.items():
             try:
-                for action, decision, missing in self._simulate(source, resource, some):
+                for action, decision, missing in self._simulate(source, resource, some, environment):
                     if decision != "allowed" and missing:
                         unknown[action] = f"it depends on {', '.join(missing)}"
                     else:
@@ -150,13 +157,23 @@ class PermissionReader:
         return Permissions(frozenset(allowed), frozenset(denied), unknown)
 
     def _simulate(
-        self, source: str, resource: str, actions: Sequence[str]
+        self, source: str, resource: str, actions: Sequence[str], environment: str
     ) -> list[tuple[str, str, list[str]]]:
         what = "a simulation of the caller's policies"
         with asking_aws(what, permission="iam:SimulatePrincipalPolicy"):
             try:
                 answer = self._iam.simulate_principal_policy(
-                    PolicySourceArn=source, ActionNames=list(actions), ResourceArns=[resource]
+                    PolicySourceArn=source,
+                    ActionNames=list(actions),
+                    ResourceArns=[resource],
+                    ContextEntries=[
+                        {
+                            "ContextKeyName": f"aws:{key}/{TAG_ENVIRONMENT}",
+                            "ContextKeyValues": [environment],
+                            "ContextKeyType": "string",
+                        }
+                        for key in ("RequestTag", "ResourceTag")
+                    ],
                 )
             except ClientError as error:
                 if code_of(error) in _NOT_SIMULATED:

@@ -36,6 +36,7 @@ def gather_facts(clients: Clients, config: StackConfig, approved: frozenset[IPv4
     is logged in.
     """
     region, environment = config.region, config.settings.environment
+    names = [secret_name(environment, merchant.name) for merchant in config.settings.merchants]
     # boto3 sessions are not made for threads, clients are
     sts = CallerIdentity(clients.client("sts", region))
     network = NetworkReader(clients.client("ec2", region))
@@ -47,14 +48,14 @@ def gather_facts(clients: Clients, config: StackConfig, approved: frozenset[IPv4
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         arn = pool.submit(_asked, sts.arn)
         view = pool.submit(_asked, lambda: network.view(region=region, account_id=config.account_id))
-        dry = pool.submit(_asked, may.dry_runs)
+        dry = pool.submit(_asked, lambda: may.dry_runs(environment))
         simulated = pool.submit(_simulated, may, arn, config)
         release = pool.submit(_release, may, view, approved)
         known_zones = pool.submit(_asked, zones.zones)
         address_quota = pool.submit(_asked, lambda: quotas.value(*ADDRESS_QUOTA))
         gateway_quota = pool.submit(_asked, lambda: quotas.value(*GATEWAY_QUOTA))
         vpc_quota = pool.submit(_asked, lambda: quotas.value(*VPC_QUOTA))
-        deleted = pool.submit(_asked, lambda: secrets.below(secret_name(environment, "")))
+        deleted = pool.submit(_asked, lambda: secrets.among(names))
         key = pool.submit(_asked, lambda: keys.behind(f"alias/flexpay-{environment}"))
     caller = arn.result()
     return Facts(
@@ -84,7 +85,7 @@ def _simulated(
     caller = arn.result()
     if isinstance(caller, Unknown):
         return caller
-    return _asked(lambda: may.simulated(caller, wanted_permissions(config)))
+    return _asked(lambda: may.simulated(caller, wanted_permissions(config), config.settings.environment))
 
 
 def _release(

@@ -82,14 +82,14 @@ def _secrets(settings: Settings, facts: Facts) -> Iterator[Result]:
         return
     waiting = facts.deleted_secrets
     said = [
-        f"{name} waits for its deletion" + (f" on {day:%Y-%m-%d}" if (day := waiting[name]) else "")
+        f"{name} waits to be deleted" + (f" since {day:%Y-%m-%d}" if (day := waiting[name]) else "")
         for name in blocked
     ]
     commands = "; ".join(f"aws secretsmanager restore-secret --secret-id {name}" for name in blocked)
     yield Result(
         "secret-names",
         Outcome.FAIL,
-        f"{'; '.join(said)}: until then the name is blocked",
+        f"{'; '.join(said)}: until it is gone the name is blocked",
         f"restore it, credentials included: {commands}; then adopt it with `pulumi import`",
     )
 

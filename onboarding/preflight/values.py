@@ -60,7 +60,7 @@ class Facts:
     """NAT gateways per zone."""
     vpc_quota: int | Unknown
     deleted_secrets: Mapping[str, datetime | None] | Unknown
-    """Name → when its deletion becomes final, for secrets that wait to be deleted."""
+    """Name → when its deletion was asked for, for secrets that wait to be deleted."""
     key: Key | Unknown | None
     """None: there is no such key yet."""
     permissions: Permissions | Unknown
