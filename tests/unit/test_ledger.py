@@ -14,9 +14,10 @@ from onboarding.allowlist.ledger import (
     in_order,
     new_event,
 )
-from tests.unit.ledger_world import AIR, RAIL, START, A, B, C, event, histories, ledger
+from tests.unit.ledger_world import AIR, RAIL, START, A, B, C, event, histories, ledger, steady
 
 
+@steady
 @given(histories(), st.randoms())
 def test_the_order_in_which_events_are_found_means_nothing(events: list[Event], shuffle: object) -> None:
     shuffled = list(events)
@@ -26,6 +27,7 @@ def test_the_order_in_which_events_are_found_means_nothing(events: list[Event], 
     assert ledger(*shuffled).standings == ledger(*events).standings
 
 
+@steady
 @given(histories(), st.integers(0, 8))
 def test_folding_a_part_and_then_the_rest_is_folding_the_whole(events: list[Event], cut: int) -> None:
     ordered = in_order(events)
@@ -33,11 +35,13 @@ def test_folding_a_part_and_then_the_rest_is_folding_the_whole(events: list[Even
     assert fold(ordered[cut:], onto=fold(ordered[:cut])) == fold(ordered)
 
 
+@steady
 @given(histories())
 def test_an_event_that_stands_there_twice_counts_once(events: list[Event]) -> None:
     assert ledger(*events, *events) == ledger(*events)
 
 
+@steady
 @given(st.data())
 def test_whatever_two_branches_add_can_be_folded_together(data: st.DataObject) -> None:
     base = data.draw(histories())
@@ -54,6 +58,7 @@ def test_whatever_two_branches_add_can_be_folded_together(data: st.DataObject) -
     assert merged.ever_approved_addresses() == once
 
 
+@steady
 @given(histories())
 def test_an_address_was_approved_exactly_if_an_event_says_so(events: list[Event]) -> None:
     said = {pair for one in events if one.action is Action.APPROVED for pair in one.pairs}
@@ -61,6 +66,7 @@ def test_an_address_was_approved_exactly_if_an_event_says_so(events: list[Event]
     assert {pair for pair, entry in ledger(*events).standings.items() if entry.ever_approved} == said
 
 
+@steady
 @given(histories())
 def test_merchants_and_addresses_do_not_touch_each_other(events: list[Event]) -> None:
     whole = ledger(*events)

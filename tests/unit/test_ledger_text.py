@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from onboarding.allowlist.ledger import Event, Ledger
 from onboarding.allowlist.ledger_text import parse, render
 from onboarding.errors import InputError
-from tests.unit.ledger_world import AIR, RAIL, A, event, histories, ledger
+from tests.unit.ledger_world import AIR, RAIL, A, event, histories, ledger, steady
 
 GOOD = render(
     ledger(
@@ -172,6 +172,7 @@ def test_an_event_copied_from_another_environment_is_refused() -> None:
         parse(GOOD + foreign + "\n", source="ledger")
 
 
+@steady
 @given(histories())
 def test_what_is_written_is_read_again_and_written_the_same(events: list[Event]) -> None:
     text = render(ledger(*events))
@@ -180,7 +181,7 @@ def test_what_is_written_is_read_again_and_written_the_same(events: list[Event])
     assert render(parse(text, source="ledger")) == text
 
 
-@settings(max_examples=15)
+@settings(deadline=None, max_examples=15)
 @given(histories(most=4))
 def test_every_cut_is_noticed_unless_it_falls_between_two_events(events: list[Event]) -> None:
     text = render(ledger(*events))
@@ -201,6 +202,7 @@ def test_events_may_stand_in_any_order_and_twice() -> None:
     assert render(parse(text, source="ledger")) == GOOD
 
 
+@steady
 @given(histories())
 def test_the_file_is_yaml_of_the_published_shape(events: list[Event]) -> None:
     schema = json.loads(files("onboarding.allowlist").joinpath("ledger.schema.json").read_text("utf-8"))
