@@ -164,6 +164,13 @@ ROLES = {
     "observe": ["credentials status"],
 }
 
+NOT_MISSED_HERE = {
+    ("credentials request", "kms:DescribeKey"),  # only once there is a key to describe
+    (
+        "credentials request",
+        "kms:TagResource",
+    ),  # AWS asks for it when CreateKey has tags; the stand-in does not
+}
 QUICK = ("credentials promote", "credentials request", "credentials status")
 """Tried with the policies of the page in every run; the others when there is time."""
 
@@ -178,7 +185,13 @@ def test_what_the_table_lists_is_enough(desk: Desk, command: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("command", "action"), [(command, action) for command in COMMANDS for action in needed(command)]
+    ("command", "action"),
+    [
+        (command, action)
+        for command in COMMANDS
+        for action in needed(command)
+        if (command, action) not in NOT_MISSED_HERE
+    ],
 )
 def test_nothing_the_table_lists_can_be_left_out(desk: Desk, command: str, action: str) -> None:
     act = COMMANDS[command](desk)
