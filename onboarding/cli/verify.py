@@ -95,7 +95,11 @@ def verify(  # noqa: D103 - its docstring is HELP, set below, because it is what
     run_id = f"flexpay-onboard-{secrets.token_hex(6)}"
     redactor = Redactor()
     progress = output.Progress()
-    plan = replace(verify_plan.build(asked, environment, redactor, run_id=run_id), progress=progress)
+    plan = replace(
+        verify_plan.build(asked, environment, redactor, run_id=run_id),
+        progress=progress,
+        waiting=progress.waiting,
+    )
     if via == "auto":
         terminal.say(f"calling from this host (--via {plan.facts.choices.via})")
     outcomes = runner.run(plan)

@@ -19,6 +19,7 @@ from onboarding.verification.reports.bundle import members, pack
 
 QUIET_SECONDS = 1.0
 LINE_EVERY_SECONDS = 10.0
+WAITING_LINE_EVERY_SECONDS = 60.0
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 """Names the file a GitHub Actions step may append Markdown to."""
 
@@ -65,12 +66,12 @@ class Progress:
 
     def __init__(self) -> None:
         self._began = self._said = monotonic()
-        self._shown = False
+        self._shown = self._waited = False
 
     def __call__(self, done: int, total: int) -> None:
         """Note that so much of the known work is done."""
         now = monotonic()
-        if now - self._began < QUIET_SECONDS:
+        if now - self._began < QUIET_SECONDS or self._waited:
             return
         if sys.stderr.isatty():
             sys.stderr.write(f"\r\x1b[2K{done} of {total} done")
@@ -79,6 +80,19 @@ class Progress:
         elif now - self._said >= LINE_EVERY_SECONDS:
             terminal.say(f"{done} of {total} done")
             self._said = now
+
+    def waiting(self, pairs: int, left_seconds: float) -> None:
+        """Say what --wait waits for; on a terminal in one line, elsewhere once a minute."""
+        told = f"{pairs} not let in yet; polling for another {left_seconds / 60:.1f} min"
+        now = monotonic()
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[2K{told}")
+            sys.stderr.flush()
+            self._shown = True
+        elif not self._waited or now - self._said >= WAITING_LINE_EVERY_SECONDS:
+            terminal.say(told)
+            self._said = now
+        self._waited = True
 
     def clear(self) -> None:
         """Take the line away."""

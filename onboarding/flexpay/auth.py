@@ -50,7 +50,7 @@ class FlexPayAuth(AuthBase):
         server_url: str,
         credentials: CredentialsSource,
         *,
-        ca_bundle: Path | None = None,
+        ca_bundle: Path | str | None = None,
         source_address: str | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:

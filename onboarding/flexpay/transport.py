@@ -5,6 +5,7 @@ test and netrc replaces the Authorization header; they follow no redirect, speak
 the environment's bundle or the public authorities, and repeat nothing.
 """
 
+import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from onboarding.flexpay.trouble import trouble_of
 
 BODY_LIMIT_BYTES = 256 * 1024
 """Far above any token, order or echo answer."""
+said = logging.getLogger(__name__)
 KEPT_HEADERS = ("Date", "Content-Type", "Location", "Retry-After")
 
 
@@ -89,7 +91,7 @@ class _Session(requests.Session):
 
 
 @cache
-def _context(ca_bundle: Path | None) -> ssl.SSLContext:
+def _context(ca_bundle: Path | str | None) -> ssl.SSLContext:
     # one per bundle: loading the public authorities takes longer than a whole call
     context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
     context.check_hostname = True
@@ -104,7 +106,7 @@ def _context(ca_bundle: Path | None) -> ssl.SSLContext:
     return context
 
 
-def open_session(ca_bundle: Path | None = None, source_address: str | None = None) -> requests.Session:
+def open_session(ca_bundle: Path | str | None = None, source_address: str | None = None) -> requests.Session:
     """Return a session that leaves by the route under test and no other.
 
     ``source_address`` binds every connection to one of the host's own addresses. Raises InputError
@@ -158,13 +160,21 @@ def exchange(
         trouble, detail = trouble_of(error, trace)
     finally:
         current.reset(token)
+    total = monotonic() - began
+    said.debug(
+        "%s %s: %s in %.0f ms",
+        method,
+        url.partition("?")[0],
+        trouble or status,
+        total * 1000,
+    )
     return Exchange(
         status=status,
         headers=kept,
         body=bytes(parts[:BODY_LIMIT_BYTES]),
         trouble=trouble,
         detail=detail,
-        seconds={phase.value: spent for phase, spent in trace.spent.items()} | {"total": monotonic() - began},
+        seconds={phase.value: spent for phase, spent in trace.spent.items()} | {"total": total},
         peer=trace.peer,
         fingerprint=trace.fingerprint,
         not_after=trace.not_after,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
 from onboarding.allowlist.ledger import Standing
-from onboarding.deployment import Orders
+from onboarding.deployment import Orders, Role
 from onboarding.flexpay.errors import NETWORK_BLOCKS, REFUSALS, Kind
 from onboarding.verification.facts import Facts
 from onboarding.verification.measurement import CallRecord
@@ -35,7 +35,7 @@ def addresses_approved(facts: Facts, subject: Subject, prior: Results) -> Verdic
                 expected,
                 "when the partner approves: `flexpay-onboard allowlist record approved --reference TICKET`",
             )
-        case Standing.UNSUBMITTED if not facts.ledger.approved_for(merchant):
+        case Standing.UNSUBMITTED if not facts.ledger.approved_for(merchant) or _spare(facts, address):
             return Verdict(
                 Outcome.WAITING,
                 "not submitted yet",
@@ -228,6 +228,11 @@ def admitted(facts: Facts, subject: Subject, call: CallRecord, expected: str) ->
         verdict.evidence,
         verdict.seconds,
     )
+
+
+def _spare(facts: Facts, address: IPv4Address) -> bool:
+    declared = facts.declared(address)
+    return declared is not None and declared.role is Role.SPARE
 
 
 def _pair(subject: Subject) -> tuple[str, IPv4Address]:

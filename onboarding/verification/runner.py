@@ -34,6 +34,10 @@ def _silent(_done: int, _total: int) -> None:
     pass
 
 
+def _nothing(_pairs: int, _left: float) -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a run is to do, decided by the caller before any work."""
@@ -50,6 +54,8 @@ class Plan:
     wait_seconds: float | None = None
     progress: Callable[[int, int], None] = _silent
     """Called with work done and work known."""
+    waiting: Callable[[int, float], None] = _nothing
+    """Called before each pause of --wait, with the pairs that are open and the seconds left."""
     clock: Callable[[], float] = monotonic
     pause: Callable[[float], None] = sleep
 
@@ -201,6 +207,7 @@ def _wait(plan: Plan, facts: Facts, todo: Mapping[tuple[str, str], PairJob]) -> 
         left = deadline - plan.clock()
         if left <= 0:
             break
+        plan.waiting(len(pending), left)
         # at random between the two, so that several runs do not knock in step
         plan.pause(min(left, random.uniform(*POLL_SECONDS)))  # noqa: S311 - nothing to guess here
         facts = _call(plan, facts, pending, strangers=False)

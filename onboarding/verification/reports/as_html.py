@@ -20,7 +20,9 @@ WORDS = {
 
 def render(report: Report) -> str:
     """Return the page; everything that is not a constant is escaped."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    )
     source = (files("onboarding.verification.reports") / "report.html.j2").read_text("utf-8")
     checks = [(check, list(results)) for check, results in groupby(report.results, key=lambda one: one.check)]
     counts = [(outcome, WORDS[outcome], report.count(outcome)) for outcome in Outcome]

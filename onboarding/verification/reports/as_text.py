@@ -24,7 +24,12 @@ def render(report: Report) -> str:
     for _, of_check in groupby(report.results, key=lambda result: result.check):
         lines += _check(list(of_check))
     lines += ["", *report.notes, last_line(report)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(_plain(line) for line in lines) + "\n"
+
+
+def _plain(line: str) -> str:
+    # names of files and tickets stand in it, and a terminal obeys control characters
+    return "".join(sign if sign.isprintable() else "?" for sign in line)
 
 
 def _check(results: list[Result]) -> list[str]:
