@@ -8,7 +8,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from onboarding.allowlist.submission import spoken
 
-_MARKDOWN_SPECIAL = "\\`*_{}[]<>()#+!|~"
+_MARKDOWN_SPECIAL = "\\`*_{}[]()#+!|~"
+_MARKDOWN_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+"""As entities, because not every reader of Markdown knows a backslash before them."""
 
 
 @cache
@@ -37,4 +39,7 @@ def markdown_text(value: object) -> str:
     if value is None or value == "":
         return "-"
     text = " ".join(str(value).split())
-    return "".join(f"\\{character}" if character in _MARKDOWN_SPECIAL else character for character in text)
+    return "".join(
+        f"\\{character}" if character in _MARKDOWN_SPECIAL else _MARKDOWN_HTML.get(character, character)
+        for character in text
+    )
