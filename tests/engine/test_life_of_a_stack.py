@@ -1,6 +1,7 @@
 """The program through the real engine: what changes, and what must never."""
 
 import json
+from typing import Any
 
 import boto3  # noqa: F401  # loaded once per worker, not within a test's time
 import pytest
@@ -109,12 +110,12 @@ def test_a_dropped_zone_is_refused_while_its_address_is_protected(project: Proje
 def test_an_existing_address_is_adopted_and_stays(project: Project) -> None:
     adopted = project.client("ec2").allocate_address(Domain="vpc")
     slots = {"use1-az1/1": {"role": "active", "allocation": adopted["AllocationId"]}}
-    project.configure(
-        lambda config: (
-            config["network"].update(zones=["use1-az1"]),
-            config.update(egress={"addresses": slots}),
-        )
-    )
+
+    def adopt(config: dict[str, Any]) -> None:
+        config["network"]["zones"] = ["use1-az1"]
+        config["egress"] = {"addresses": slots}
+
+    project.configure(adopt)
     project.up()
     assert by_slot(project) == {"use1-az1/1": (adopted["PublicIp"], adopted["AllocationId"])}
     project.configure(lambda config: config["egress"]["addresses"]["use1-az1/1"].pop("allocation"))

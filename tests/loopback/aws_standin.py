@@ -67,7 +67,7 @@ def standin() -> Iterator[Running]:
 
 
 @pytest.fixture
-def aws(standin: Running) -> Iterator[Aws]:
+def aws(standin: Running) -> Aws:
     one = Aws(standin)
     one.control("POST", "reset")
-    yield one
+    return one
