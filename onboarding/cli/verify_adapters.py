@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -94,10 +94,17 @@ class Store:
         self._locks: dict[tuple[str, str], threading.Lock] = {}
         self._read: dict[tuple[str, str], ClientCredentials | ToolkitError] = {}
 
-    def warm_up(self) -> None:
-        """Begin to make the client, which takes longer than the first calls to the echo services."""
-        region = self._environment.stacks[0].region
-        threading.Thread(target=self.client, args=("secretsmanager", region), daemon=True).start()
+    def read_ahead(self, merchants: Sequence[str]) -> None:
+        """Begin to read secrets at once, so that no call to the partner has to wait for them."""
+
+        def work() -> None:
+            for merchant in merchants:
+                try:
+                    self._current(None, merchant)
+                except ToolkitError:
+                    return  # told where it is needed; a store in trouble is not asked for the others
+
+        threading.Thread(target=work, daemon=True, name="read ahead").start()
 
     def client(self, service: str, region: str) -> Any:
         """Return an AWS client; from any thread, while making clients is for one thread at a time."""

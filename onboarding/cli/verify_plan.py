@@ -58,8 +58,7 @@ def build(asked: Asked, environment: Environment, redactor: Redactor, *, run_id:
     choices = Choices(tuple(merchants), frozenset(asked.skip), asked.allow_real_order, via)
     now = datetime.now(UTC)
     store = adapters.Store(environment)
-    if any(ledger.approved_for(name) for name in merchants):
-        store.warm_up()
+    store.read_ahead([name for name in merchants if ledger.approved_for(name)])
     bundle = environment.partner.ca_bundle
     ca_bundle = asked.directory / bundle if bundle else None
     addresses: list[IPv4Address | None] = [
