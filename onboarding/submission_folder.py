@@ -4,12 +4,14 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from onboarding.allowlist.submission import Document, faults, submission_name
 from onboarding.errors import InputError
 
 DOCUMENT = "submission.json"
+_ASIDE = "old"
 
 
 class SubmissionFolder:
@@ -28,6 +30,7 @@ class SubmissionFolder:
 
         Raises InputError for one that is damaged, since nothing may be concluded from it.
         """
+        self._mend(revision)
         place = self.path(revision) / DOCUMENT
         try:
             text = place.read_text(encoding="utf-8")
@@ -70,9 +73,20 @@ class SubmissionFolder:
             raise InputError(f"{target}: cannot be written: {error.strerror or error}") from error
         return target
 
+    def _mend(self, revision: int) -> None:
+        """Put a revision back that a killed writer had set aside and not yet replaced."""
+        target = self.path(revision)
+        if target.exists():
+            return
+        for aside in sorted(self._out.glob(f".{target.name}.*/{_ASIDE}")):
+            with suppress(OSError):  # its writer is alive after all and was faster
+                aside.rename(target)
+                shutil.rmtree(aside.parent)
+                return
+
     @staticmethod
     def _swap(target: Path, work: Path, files: Mapping[str, str]) -> None:
-        fresh, old = work / "new", work / "old"
+        fresh, old = work / "new", work / _ASIDE
         if target.is_dir():
             shutil.copytree(target, fresh, symlinks=True)
         else:
