@@ -8,6 +8,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -308,3 +309,49 @@ def test_a_reader_that_has_seen_enough_does_not_change_the_verdict(world: World)
     assert done.stdout.startswith("sandbox: ")
     assert "Traceback" not in done.stderr
     assert "exit 4" in done.stderr
+
+
+def routed(world: World, aws: Aws) -> tuple[World, str]:
+    """Build a private subnet that leaves through a gateway; returns its world and its route table."""
+    ec2 = aws.client("ec2")
+    gateway, allocation = aws.gateway()
+    described = ec2.describe_nat_gateways(NatGatewayIds=[gateway])["NatGateways"][0]
+    vpc = described["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.8.0/24")["Subnet"]["SubnetId"]
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=gateway)
+    address = ec2.describe_addresses(AllocationIds=[allocation])["Addresses"][0]["PublicIp"]
+    network = {
+        "vpcId": vpc,
+        "privateSubnets": {"use1-az1": subnet},
+        "egressByZone": {"use1-az1": "use1-az1/1"},
+    }
+    behind = replace(world, addresses=(address,), network=network)
+    behind.write()
+    return behind, table
+
+
+def test_routes_are_read_from_aws_and_a_wrong_one_is_a_finding(world: World, aws: Aws) -> None:
+    behind, table = routed(world, aws)
+    ran = verify(behind, "--json", addresses=tuple(behind.addresses))
+    assert (ran.code, [one["outcome"] for one in results(ran, "egress-routes")]) == (3, ["pass"])
+    aws.client("ec2").delete_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0")
+    ran = verify(behind, "--json", addresses=tuple(behind.addresses))
+    assert (ran.code, [one["outcome"] for one in results(ran, "egress-routes")]) == (1, ["fail"])
+
+
+def test_a_network_that_cannot_be_read_cannot_tell(world: World, aws: Aws) -> None:
+    behind, _ = routed(world, aws)
+    for network, fault in (
+        ({**behind.network, "vpcId": "vpc-00000000"}, None),
+        (behind.network, {"action": "DescribeRouteTables", "kind": "error", "code": "UnauthorizedOperation"}),
+    ):
+        changed = replace(behind, network=network)
+        changed.write()
+        if fault:
+            aws.control("POST", "faults", fault)
+        ran = verify(changed, "--json", addresses=tuple(behind.addresses))
+        told = results(ran, "egress-routes")
+        assert (ran.code, [one["outcome"] for one in told]) == (4, ["error"])
+        assert told[0]["nextAction"]

@@ -32,6 +32,9 @@ class World:
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Fields of ``partner`` in the outputs that differ."""
 
+    network: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the outputs about the VPC."""
+
     @property
     def outputs_file(self) -> Path:
         return self.folder / "outputs.json"
@@ -86,6 +89,7 @@ class World:
             "verifierFunctions": {},
             "controlFunction": None,
             "proofBucket": None,
+            **self.network,
         }
 
     def write(self) -> None:
