@@ -51,12 +51,12 @@ types: $(READY) ## mypy, strict
 test: engine ## Every tier, within minutes
 	$(OFFLINE) $(PYTEST) -m 'not long' tests/unit tests/program
 	$(LOOPBACK) $(PYTEST) -n $(WORKERS) -m 'not long' tests/loopback
-	$(PYTEST) -n $(WORKERS) -m 'not long' tests/engine tests/netlab
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m 'not long' tests/engine tests/netlab
 
 test-long: engine ## The full counts: more sequences, kills and canary runs
 	$(OFFLINE) $(PYTEST) tests/unit tests/program
 	$(LOOPBACK) $(PYTEST) -n $(WORKERS) tests/loopback
-	$(PYTEST) -n $(WORKERS) tests/engine tests/netlab
+	$(PYTEST) -n $(WORKERS) --dist loadfile tests/engine tests/netlab
 
 check: lint types test ## Exactly what CI runs
 

@@ -24,6 +24,7 @@ TICKET = "FP-1001"
 CONTROL = "127.200.0.1"
 """An address of this machine that nobody ever submitted: what comes from it must be refused."""
 WAITING = 3
+PATIENCE_SECONDS = 30
 
 
 class DemoError(Exception):
@@ -63,16 +64,20 @@ class Stage:
         print(f"{self._dim}$ {shlex.join(command)}{self._plain}", flush=True)
         if shutil.which(command[0], path=environment["PATH"]) is None:
             raise DemoError(f"{command[0]} is not installed; run `make setup`")
-        done = subprocess.run(
+        with subprocess.Popen(
             command,
             cwd=self.world.project,
             env=environment,
-            input=given,
-            stdin=None if given is not None else subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
             stdout=None if show else subprocess.PIPE,
             text=True,
-            check=False,
-        )
+        ) as process:
+            try:
+                answer, _ = process.communicate(given)
+            except KeyboardInterrupt:
+                _let_finish(process)
+                raise
+        done = subprocess.CompletedProcess(command, process.returncode, answer, None)
         if done.returncode not in expect:
             raise DemoError(
                 f"`{shlex.join(command)}` ended with {done.returncode}, "
@@ -203,6 +208,17 @@ Files    ledger: allowlist/{STACK}.yaml; review packages: {SUBMISSIONS}/;
 Next     make shell      then e.g. add a zone in stacks/Pulumi.{STACK}.yaml and: pulumi preview -s {STACK}
 Stop     make stop       keeps everything for next time; python -m sandbox stop --purge forgets it"""
     )
+
+
+def _let_finish(process: subprocess.Popen[str]) -> None:
+    """Give an interrupted command, which heard the same Ctrl-C, the time to put its things in order.
+
+    pulumi finishes what AWS has begun and gives up its lock; killed, it would leave both behind.
+    """
+    try:
+        process.wait(PATIENCE_SECONDS)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        process.kill()
 
 
 def _coloured() -> bool:

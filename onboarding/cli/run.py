@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -20,7 +21,10 @@ REPORT_TO = "the issue tracker of flexpay-onboarding"
 
 def main() -> NoReturn:
     """Entry point of ``flexpay-onboard`` and ``python -m onboarding``."""
-    sys.exit(run())
+    code = run()
+    # the outcome is told; a Ctrl-C while the interpreter clears up must not add a traceback to it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

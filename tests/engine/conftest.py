@@ -1,11 +1,13 @@
 """Projects with a sandbox of their own."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.engine.project import Project
+from tests.engine.story import Story, play, watched_arguments
 
 
 @pytest.fixture
@@ -29,3 +31,34 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         yield project
     finally:
         project.world.stop(purge=True)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[Project]:
+    """A project as it is after a clone: nothing started."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    bare = Project(folder)
+    try:
+        yield bare
+    finally:
+        bare.world.stop(purge=True)
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """The demo, played once; tests that change anything about it put it back."""
+    with pytest.MonkeyPatch.context() as patch:
+        # the per-test fixture that cleans the environment comes later than this one
+        for name in list(os.environ):
+            if name.startswith(("AWS_", "PULUMI_", "FLEXPAY_")):
+                patch.delenv(name)
+        patch.setenv("NO_COLOR", "1")
+        project = Project(tmp_path_factory.mktemp("story"))
+        arguments: set[str] = set()
+        try:
+            with watched_arguments(arguments):
+                first = play(project.folder)
+            yield Story(project, first, arguments)
+        finally:
+            project.world.stop(purge=True)
