@@ -73,6 +73,10 @@ class BoundedSocket(ssl.SSLSocket):
             trace.spent.setdefault(Phase.FIRST_BYTE, monotonic() - trace.sent_at)
         return got
 
+    def __del__(self) -> None:
+        # when the peer resets before the handshake, CPython's ssl raises and leaves the socket open
+        self.close()
+
 
 class TimedConnection(HTTPSConnection):
     """An HTTPS connection that resolves IPv4 only and notes how long each phase takes."""
