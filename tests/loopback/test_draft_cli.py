@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from onboarding.allowlist.submission import faults
+from sandbox.flexpay.book import Merchant as KnownMerchant
+from sandbox.flexpay.submission import examine, parse
+from sandbox.flexpay.submission_addresses import Known
 from tests.loopback.aws_standin import Aws
 from tests.loopback.toolkit import Toolkit, log_in, toolkit
 
@@ -36,6 +39,26 @@ def test_a_deployed_environment_gives_a_complete_package(toolkit: Toolkit) -> No
     assert all(one in said.out for one in toolkit.world.ips)
     assert "record submitted" in said.err
     assert (toolkit.folder / "allowlist" / "staging.yaml").exists()
+
+
+def test_the_partners_own_reader_finds_nothing_to_object_to(toolkit: Toolkit) -> None:
+    toolkit.draft()
+    document = toolkit.document()
+    merchants = {
+        one["name"]: KnownMerchant(one["name"], one["integrationId"], one["legalEntity"])
+        for one in document["merchants"]
+    }
+    known = Known(
+        environment="staging",
+        merchants=merchants,
+        hosts=frozenset({"api.flexpay.example"}),
+        last_revision=0,
+        approved={},
+        today=datetime.now(UTC).date(),
+    )
+    package, reasons = examine(parse(toolkit.files()["submission.json"]), known)
+    assert reasons == []
+    assert package is not None
 
 
 def test_drafting_again_rewrites_nothing(toolkit: Toolkit) -> None:
