@@ -138,7 +138,7 @@ class PermissionReader:
         cannot be simulated are unknown, with the reason.
         """
         actions = [action for some in wanted.values() for action in some]
-        source = _policy_source(caller_arn)
+        source = self._with_path(_policy_source(caller_arn))
         if source is None:
             why = f"AWS does not simulate {caller_arn.rpartition(':')[2].partition('/')[0]} callers"
             return Permissions(unknown=dict.fromkeys(actions, why))
@@ -155,6 +155,16 @@ class PermissionReader:
             except CannotTell as error:
                 unknown.update(dict.fromkeys(some, str(error)))
         return Permissions(frozenset(allowed), frozenset(denied), unknown)
+
+    def _with_path(self, source: str | None) -> str | None:
+        """Return a role's ARN with its path, which a session's ARN leaves out."""
+        if source is None or ":role/" not in source:
+            return source
+        try:
+            with asking_aws(f"role {source}", permission="iam:GetRole"):
+                return str(self._iam.get_role(RoleName=source.rpartition("/")[2])["Role"]["Arn"])
+        except CannotTell:
+            return source  # right for roles without a path; for others IAM says that it knows none
 
     def _simulate(
         self, source: str, resource: str, actions: Sequence[str], environment: str
@@ -192,7 +202,6 @@ def _policy_source(caller_arn: str) -> str | None:
     if kind == "user":
         return caller_arn.replace(":sts:", ":iam:")
     if kind == "assumed-role":
-        # the session's ARN leaves out the role's path; IAM finds roles without a path only
         return f"{prefix.replace(':sts:', ':iam:')}:role/{name.partition('/')[0]}"
     return None
 

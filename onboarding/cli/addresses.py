@@ -1,26 +1,34 @@
 """``flexpay-onboard addresses``: what AWS has, and the two changes that the engine cannot make."""
 
 import json
-import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from onboarding.cli import terminal
+from onboarding.cli.addresses_parts import (
+    all_ledgers,
+    allocations_of,
+    check_slot,
+    egress_of_vpc,
+    environment_of,
+    insist_on_approval,
+    parsed_address,
+    place_of,
+    refuse_foreign,
+    still_declared,
+    view_of,
+    views_of,
+)
 from onboarding.cli.options import AsJson, Directory, LedgerFile, OutputFiles, Stacks, Verbose
 from onboarding.errors import CannotTell, Finding, InputError
 from onboarding.exit_codes import ExitCode, worst
 
 if TYPE_CHECKING:
-    from ipaddress import IPv4Address
-
-    from onboarding.allowlist.discovery import Egress
-    from onboarding.allowlist.ledger import Ledger
-    from onboarding.allowlist.network_view import Allocation, RegionView
     from onboarding.allowlist.submission import Gap
-    from onboarding.deployment import Environment
+
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -70,8 +78,8 @@ def discover(
     if vpc:
         if not region:
             raise InputError("--vpc needs --region", hint="for example --region us-east-1")
-        view = _view(region)
-        found = [_of_vpc(view, one) for one in vpc]
+        view = view_of(region)
+        found = [egress_of_vpc(view, one) for one in vpc]
         kept = []  # without outputs nobody can say what is missing from them
         codes = [
             ExitCode.HOLDS if exit_.certain or exit_.kind == "ipv6" else ExitCode.CANNOT_TELL
@@ -79,8 +87,8 @@ def discover(
             for exit_ in one.exits
         ]
     else:
-        environment = _environment(stack, outputs, directory)
-        views, silent = _views(places(environment))
+        environment = environment_of(stack, outputs, directory)
+        views, silent = views_of(places(environment))
         comparison = compare(environment, views, silent)
         gaps = comparison.gaps
         found = [
@@ -119,10 +127,10 @@ def list_(
     from onboarding.cli.options import ledger_path
     from onboarding.ledger_file import read_ledger
 
-    environment = _environment(stack, outputs, directory)
+    environment = environment_of(stack, outputs, directory)
     path = ledger_path(ledger, directory, environment)
     books = read_ledger(path, environment=environment.name) if path.exists() or ledger else None
-    views, silent = _views(places(environment))
+    views, silent = views_of(places(environment))
     for why in sorted(set(silent.values())):
         raise CannotTell(f"{environment.name}: AWS gave no usable answer: {why}")
     rows = inventory(environment, views, books)
@@ -167,13 +175,13 @@ def recover(
     from onboarding.aws.allocations import ADDRESS_QUOTA, AllocationKeeper, QuotaReader
     from onboarding.aws.clients import Clients
 
-    wanted = _parsed(address)
-    _check_slot(slot)
-    name, place = _place(stack, outputs, directory, region, environment)
+    wanted = parsed_address(address)
+    check_slot(slot)
+    name, place = place_of(stack, outputs, directory, region, environment)
     if not unapproved:
-        _ever_approved(wanted, _ledgers(directory, ledger))
+        insist_on_approval(wanted, all_ledgers(directory, ledger))
     clients = Clients()
-    view = _allocations(clients, place)
+    view = allocations_of(clients, place)
     held = next((one for one in view if one.address == wanted), None)
     taken = next(
         (one for one in view if one.environment == name and one.slot == slot and one.address != wanted), None
@@ -185,7 +193,7 @@ def recover(
         )
     keeper = AllocationKeeper(clients.client("ec2", place, attempts=1))
     if held:
-        _refuse_foreign(held, name, slot)
+        refuse_foreign(held, name, slot)
         if held.slot is None or held.environment is None:
             keeper.tag(held.allocation_id, environment=name, slot=slot)
         allocation_id, said = held.allocation_id, f"{wanted} is still ours, nothing had to be recovered"
@@ -235,18 +243,18 @@ def release(
     from onboarding.aws.allocations import AllocationKeeper
     from onboarding.aws.clients import Clients
 
-    wanted = _parsed(address)
-    ledgers = _ledgers(directory, ledger)
-    deployed = _environment(stack, outputs, directory) if stack or outputs else None
-    _, place = _place(stack, outputs, directory, region, "unknown")
+    wanted = parsed_address(address)
+    ledgers = all_ledgers(directory, ledger)
+    deployed = environment_of(stack, outputs, directory) if stack or outputs else None
+    _, place = place_of(stack, outputs, directory, region, "unknown")
     clients = Clients()
-    held = next((one for one in _allocations(clients, place) if one.address == wanted), None)
+    held = next((one for one in allocations_of(clients, place) if one.address == wanted), None)
     if held is None:
         terminal.product(f"{wanted} is not allocated in {place}: nothing to release")
         return
     reasons = obstacles(wanted, held, ledgers)
     if deployed and any(one.address == wanted for one in deployed.addresses):
-        reasons.append(_still_declared(deployed, wanted))
+        reasons.append(still_declared(deployed, wanted))
     if reasons:
         lines = "\n".join(f"  {reason}" for reason in reasons)
         raise Finding(
@@ -261,124 +269,3 @@ def release(
         terminal.product(json.dumps({"released": str(wanted), "allocationId": held.allocation_id}))
     else:
         terminal.product(f"{wanted} ({held.allocation_id}) is released")
-
-
-def _still_declared(deployed: "Environment", wanted: "IPv4Address") -> str:
-    declared = next(one for one in deployed.addresses if one.address == wanted)
-    stack = next(one.source for one in deployed.stacks if declared in one.addresses)
-    name = stack.removeprefix("stack ") if stack.startswith("stack ") else "<stack>"
-    return (
-        f"{stack} still declares it as slot {declared.slot}. First take it out of the program:\n"
-        f"    1. delete the line `{declared.slot}: …` of egress.addresses in stacks/Pulumi.{name}.yaml\n"
-        f"    2. pulumi state unprotect --stack {name}    (choose the address {declared.allocation_id})\n"
-        f"    3. pulumi up --stack {name}                 (forgets the address; AWS keeps it)"
-    )
-
-
-def _parsed(text: str) -> "IPv4Address":
-    from onboarding.cli.ledgers import parse_addresses
-
-    return parse_addresses([text], option="ADDRESS")[0]
-
-
-def _check_slot(slot: str) -> None:
-    if not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*-az[1-9]/[1-8]", slot):
-        raise InputError(f"--slot {slot}: not a slot", hint="<zone ID>/<1 to 8>, for example use1-az1/1")
-
-
-def _environment(stack: list[str] | None, outputs: list[str] | None, directory: Path) -> "Environment":
-    from onboarding.cli.options import load_environment
-
-    return load_environment(stack, outputs, directory)
-
-
-def _place(
-    stack: list[str] | None,
-    outputs: list[str] | None,
-    directory: Path,
-    region: str | None,
-    environment: str | None,
-) -> tuple[str, str]:
-    """Return environment and region: of the stack, or as given."""
-    if not (stack or outputs):
-        if not (region and environment):
-            raise InputError(
-                "name --stack or --outputs, or else --region (and, to recover, --environment)",
-                hint="a stack that is gone has no outputs to read the region from",
-            )
-        return environment, region
-    deployed = _environment(stack, outputs, directory)
-    regions = sorted({one.region for one in deployed.stacks})
-    if region is None and len(regions) > 1:
-        raise InputError(f"the stacks are in {', '.join(regions)}", hint="name one with --region")
-    return deployed.name, region or regions[0]
-
-
-def _ledgers(directory: Path, ledger: Path | None) -> "list[Ledger]":
-    from onboarding.cli.ledgers import find_ledgers
-    from onboarding.ledger_file import read_ledger
-
-    found = {path.resolve() for path, _ in find_ledgers(None, None, ledger, directory)}
-    # an address may stand in several environments' ledgers, so a named one never hides the others
-    found |= {path.resolve() for path in (directory / "allowlist").glob("*.yaml")}
-    return [read_ledger(path) for path in sorted(found)]
-
-
-def _ever_approved(address: "IPv4Address", ledgers: "list[Ledger]") -> None:
-    if not any(address in one.ever_approved_addresses() for one in ledgers):
-        names = ", ".join(one.environment for one in ledgers)
-        raise Finding(
-            f"{address} was never approved, says the ledger of {names}",
-            hint="a new address does as well; to get this one all the same add --unapproved",
-        )
-
-
-def _refuse_foreign(held: "Allocation", environment: str, slot: str) -> None:
-    if held.environment not in (None, environment):
-        raise Finding(
-            f"{held.address} ({held.allocation_id}) is tagged for environment {held.environment}",
-            hint="recover it for that environment, or change the tag by hand first",
-        )
-    if held.slot not in (None, slot):
-        raise Finding(
-            f"{held.address} ({held.allocation_id}) is still ours and tagged for slot {held.slot}",
-            hint=f"adopt it there: --slot {held.slot}",
-        )
-
-
-def _views(wanted: list[tuple[str, str]]) -> Any:
-    from onboarding.aws.clients import Clients
-    from onboarding.aws.views import read_views
-
-    with terminal.working("asking AWS"):
-        return read_views(Clients(), wanted)
-
-
-def _view(region: str) -> "RegionView":
-    from onboarding.aws.clients import Clients
-    from onboarding.aws.identity import CallerIdentity
-    from onboarding.aws.network import NetworkReader
-
-    clients = Clients()
-    account = CallerIdentity(clients.client("sts", region)).account_id()
-    with terminal.working(f"asking AWS about {region}"):
-        return NetworkReader(clients.client("ec2", region)).view(region=region, account_id=account)
-
-
-def _of_vpc(view: "RegionView", vpc_id: str) -> "Egress":
-    from onboarding.allowlist.discovery import egress_of
-
-    try:
-        return egress_of(view, vpc_id)
-    except KeyError:
-        known = ", ".join(sorted(one.id for one in view.vpcs)) or "none"
-        raise InputError(
-            f"--vpc {vpc_id}: not in account {view.account_id}, region {view.region}",
-            hint=f"it has {known}",
-        ) from None
-
-
-def _allocations(clients: Any, region: str) -> "tuple[Allocation, ...]":
-    from onboarding.aws.network import NetworkReader
-
-    return NetworkReader(clients.client("ec2", region)).allocations()

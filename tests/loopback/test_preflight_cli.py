@@ -59,13 +59,15 @@ def project(
     return Project(tmp_path, capsys)
 
 
-def become(aws: Aws, monkeypatch: pytest.MonkeyPatch, *statements: Any, name: str = "deploy") -> None:
+def become(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, *statements: Any, name: str = "deploy", path: str = "/"
+) -> None:
     """Log the process in as a role with these statements."""
     iam = aws.client("iam")
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(ROLE_TRUST))
+    iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=json.dumps(ROLE_TRUST))
     policy = {"Version": "2012-10-17", "Statement": list(statements)}
     iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
-    arn = f"arn:aws:iam::123456789012:role/{name}"
+    arn = f"arn:aws:iam::123456789012:role{path}{name}"
     keys = aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
     log_in(
         aws,
@@ -144,6 +146,12 @@ def test_a_missing_permission_is_named(project: Project, aws: Aws, monkeypatch: 
     said = project.run()
     assert said.code == 1
     assert "the caller may not ec2:AllocateAddress, kms:CreateKey" in said.out
+
+
+def test_a_role_with_a_path_is_found(project: Project, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    may = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    become(aws, monkeypatch, may, name="housed", path="/payments/")
+    assert project.check("permissions")["outcome"] == "pass"
 
 
 def test_who_may_not_simulate_gets_cannot_tell_by_name(
