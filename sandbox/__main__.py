@@ -97,7 +97,7 @@ def partner(arguments: typer.Context) -> None:
     """Run only the partner, in the foreground, for application developers."""
     from sandbox.flexpay import standalone  # noqa: PLC0415 - cryptography is slow to load for `env` and `stop`
 
-    standalone.main(arguments.args)
+    sys.exit(standalone.main(arguments.args))
 
 
 def _terminated(*_: object) -> None:
