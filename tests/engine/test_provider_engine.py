@@ -225,3 +225,19 @@ def test_it_leaves_at_once_when_told(number: signal.Signals) -> None:
     _, errors = process.communicate(timeout=10)
     assert time.monotonic() - told < 2
     assert (process.returncode, errors) == (0, "")
+
+
+def test_it_does_not_outlive_a_killed_engine() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox.aws.provider"],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert int(process.stdout.readline()) > 0
+    process.stdin.close()  # what the kernel does to the pipe when the engine is killed
+    assert process.wait(timeout=10) == 0
+    process.stdout.close()

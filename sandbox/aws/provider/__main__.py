@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
+
+from sandbox.engine.lifetime import end_with_engine
 
 from .protocol import provider_grpc
 from .servicer import AwsProvider
@@ -20,9 +20,8 @@ NO_LIMIT = -1
 
 
 def main() -> None:
-    """Serve until SIGINT or SIGTERM; the first line of stdout is the port."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: os._exit(0))
+    """Serve until the engine ends us or is gone; the first line of stdout is the port."""
+    end_with_engine()
     server = grpc.server(
         ThreadPoolExecutor(THREADS),
         options=[("grpc.max_receive_message_length", NO_LIMIT), ("grpc.max_send_message_length", NO_LIMIT)],
