@@ -2,49 +2,36 @@
 
 Pure: a plan and a ledger in, findings out. The rules, in the order of ``judge``:
 
-1. An address that is approved or waiting for any merchant stays exactly what it is: not removed,
-   not replaced, not swapped for another allocation, not handed over, not detached, not unprotected.
-2. What carries the traffic of such an address (gateway, routes, associations, subnets, VPC) is
-   neither removed nor replaced nor unprotected, unless its traffic moves to another approved
-   address in the same plan, or ``egress.replace`` names the slot.
-3. Once any address of the environment was approved, no default route starts to lead to an
-   address that is not.
+1. A preview with errors is not a plan; the engine's reason is told in our terms.
+2. An address that is approved or waiting for any merchant stays exactly what it is: not removed,
+   replaced, exchanged for another allocation, handed over, detached, untagged or unprotected.
+3. What carries the traffic of such an address (gateway, routes, associations, subnets, VPC) is
+   neither removed, replaced nor unprotected, unless the traffic moves to another approved address
+   in the same plan, or ``egress.replace`` names the slot.
+4. Once any address of the environment was approved, no route starts to lead to an address that is
+   not, or past the gateways.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from ipaddress import IPv4Address
 
+from onboarding.allowlist.guard_errors import engine_findings
+from onboarding.allowlist.guard_finding import GuardFinding, Severity
 from onboarding.allowlist.ledger import Ledger, Standing
 from onboarding.allowlist.plan import Change, Plan, Resource
-from onboarding.allowlist.plan_routes import EIP, NAT, Routes
-from stacks.contract import TAG_SLOT
+from onboarding.allowlist.plan_routes import ASSOCIATION, EIP, NAT, ROUTE, Routes
+from stacks.contract import TAG_ENVIRONMENT, TAG_SLOT
+
+__all__ = ["GuardFinding", "Severity", "holds_addresses", "judge", "planned_replacements"]
 
 DETACHING = ("instance", "networkInterface", "associateWithPrivateIp")
+ATTACHING = (
+    "aws:ec2/eipAssociation:EipAssociation",
+    "aws:ec2/natGatewayEipAssociation:NatGatewayEipAssociation",
+)
 SACRED = (Standing.APPROVED, Standing.WAITING)
-
-
-class Severity(StrEnum):
-    """How much a finding weighs."""
-
-    BLOCK = "block"
-    WARN = "warn"
-
-
-@dataclass(frozen=True)
-class GuardFinding:
-    """One thing the plan would do."""
-
-    severity: Severity
-    urn: str
-    address: str
-    """The address concerned, "" when it is not known yet."""
-    reference: str
-    """The ticket under which the address was submitted or approved."""
-    problem: str
-    way_out: str
+SUBMIT = "submit the address first (`flexpay-onboard allowlist draft`); it is attached once approved"
 
 
 @dataclass(frozen=True)
@@ -59,24 +46,65 @@ class _Sacred:
     def slot(self) -> str:
         return self.resource.tag(TAG_SLOT)
 
+    def block(self, urn: str, problem: str, way_out: str) -> GuardFinding:
+        name = urn.rpartition("::")[2]
+        return GuardFinding(
+            Severity.BLOCK, urn, str(self.address), self.reference, f"{name}: {problem}", way_out
+        )
+
+
+class _Case:
+    """A plan beside a ledger."""
+
+    def __init__(self, plan: Plan, ledger: Ledger) -> None:
+        self.plan, self.ledger = plan, ledger
+        self.before, self.after = Routes(plan.before()), Routes(plan.after())
+        self.replaceable = planned_replacements(plan)
+        settings = plan.setting("merchants")
+        named = [one.get("name", "") for one in settings or () if isinstance(one, dict)]
+        self.approved = frozenset[IPv4Address]().union(
+            *(ledger.approved_for(merchant) for merchant in named or ledger.merchants)
+        )
+
+    def standing(self, address: IPv4Address) -> tuple[Standing, str]:
+        """Return the weightiest standing of an address over all merchants, and its ticket."""
+        entries = [self.ledger.entry(merchant, address) for merchant in self.ledger.merchants]
+        for wanted in SACRED:
+            for entry in entries:
+                if entry.standing is wanted:
+                    return wanted, entry.reference
+        return Standing.UNSUBMITTED, ""
+
+    def sacred(self) -> Iterator[_Sacred]:
+        for resource in self.before.of_type(EIP):
+            address = _public_address(resource)
+            if address is not None:
+                standing, reference = self.standing(address)
+                if standing in SACRED:
+                    yield _Sacred(resource, address, reference)
+
+    def may_carry(self, address_urn: str) -> bool:
+        """Tell whether traffic may be led to an address: approved, or in review before any was approved."""
+        resource = self.after.resources.get(address_urn)
+        address = _public_address(resource) if resource else None
+        if address is None:
+            return False
+        if self.ledger.ever_approved():
+            return address in self.approved
+        return self.standing(address)[0] in SACRED
+
 
 def judge(plan: Plan, ledger: Ledger) -> list[GuardFinding]:
     """Return what is wrong with a plan, worst first; empty when it may be carried out."""
-    before, after = Routes(plan.before()), Routes(plan.after())
-    replaceable = planned_replacements(plan)
-    findings = [_engine_error(message, plan) for message in plan.errors]
-    for sacred in _sacred(plan, ledger):
+    case = _Case(plan, ledger)
+    findings = engine_findings(plan)
+    for sacred in case.sacred():
         findings += _address_stays(plan.changes[sacred.resource.urn], sacred)
-        findings += _traffic_stays(
-            plan,
-            sacred,
-            before,
-            after,
-            moved=_moved(sacred, before, after, ledger),
-            planned=sacred.slot in replaceable,
-        )
+        findings += _traffic_stays(case, sacred)
     if ledger.ever_approved():
-        findings += _approved_only(before, after, ledger)
+        told = {finding.urn for finding in findings}
+        findings += (finding for finding in _approved_only(case) if finding.urn not in told)
+        findings += _no_other_way(case)
     return sorted(
         set(findings),
         key=lambda finding: (finding.severity is not Severity.BLOCK, finding.urn, finding.problem),
@@ -85,25 +113,17 @@ def judge(plan: Plan, ledger: Ledger) -> list[GuardFinding]:
 
 def planned_replacements(plan: Plan) -> frozenset[str]:
     """Return the slots that ``egress.replace`` names in the config the plan was made with."""
-    for key, value in plan.config.items():
-        if key.endswith(":egress"):
-            try:
-                named = json.loads(value).get("replace") or []
-            except (ValueError, AttributeError):
-                return frozenset()
-            return frozenset(str(slot) for slot in named)
-    return frozenset()
+    egress = plan.setting("egress")
+    named = egress.get("replace") if isinstance(egress, dict) else None
+    return frozenset(map(str, named)) if isinstance(named, list) else frozenset()
 
 
-def _standing(ledger: Ledger, address: IPv4Address) -> tuple[Standing, str]:
-    """Return the weightiest standing of an address over all merchants, and its ticket."""
-    merchants = sorted({name for event in ledger.events for name in event.merchants})
-    entries = [ledger.entry(merchant, address) for merchant in merchants]
-    for wanted in SACRED:
-        for entry in entries:
-            if entry.standing is wanted:
-                return wanted, entry.reference or ""
-    return Standing.UNSUBMITTED, ""
+def holds_addresses(plan: Plan) -> bool:
+    """Tell whether the stack holds addresses already, so that some of them may be approved."""
+    for resource in plan.before().values():
+        if resource.type == EIP or resource.outputs.get("egressAddresses"):
+            return True
+    return False
 
 
 def _public_address(resource: Resource) -> IPv4Address | None:
@@ -113,150 +133,180 @@ def _public_address(resource: Resource) -> IPv4Address | None:
         return None
 
 
-def _sacred(plan: Plan, ledger: Ledger) -> Iterator[_Sacred]:
-    for resource in plan.before().values():
-        address = _public_address(resource) if resource.type == EIP else None
-        if address is not None:
-            standing, reference = _standing(ledger, address)
-            if standing in SACRED:
-                yield _Sacred(resource, address, reference)
-
-
 def _address_stays(change: Change, sacred: _Sacred) -> Iterator[GuardFinding]:
     old, new = sacred.resource, change.after
-
-    def block(problem: str, way_out: str) -> GuardFinding:
-        return GuardFinding(
-            Severity.BLOCK, old.urn, str(sacred.address), sacred.reference, f"{old.name}: {problem}", way_out
-        )
-
     if new is None:
-        kept = (
-            "kept in AWS, but nobody would manage it"
-            if old.retained
-            else "released, and may go to a stranger"
-        )
-        yield block(
+        kept = "kept in AWS, but unmanaged" if old.retained else "released, and may go to a stranger"
+        yield sacred.block(
+            old.urn,
             f"{sacred.address} would leave the stack ({kept})",
             f"keep slot {sacred.slot} in egress.addresses (role: spare takes it out of traffic); "
             "to give it up, follow `flexpay-onboard rollover` to its end",
         )
         return
     if change.replaces:
-        yield block(
+        yield sacred.block(
+            old.urn,
             f"{sacred.address} ({old.id}) would be exchanged for {new.id or 'a new allocation'}",
             f"a different allocation is a different slot: add one beside {sacred.slot}, submit it, move over",
         )
-    elif new.external and not old.external:
-        yield block(
+        return
+    if new.external and not old.external:
+        yield sacred.block(
+            old.urn,
             f"{sacred.address} would only be read, no longer owned by the stack",
             "register it as a resource; adopting an address is `allocation:` in egress.addresses",
         )
+        return
     if old.protect and not new.protect:
-        yield block(f"protection of {sacred.address} would be taken away", "set protect: true")
+        yield sacred.block(
+            old.urn, f"protection of {sacred.address} would be taken away", "set protect: true"
+        )
     if old.retained and not new.retained:
-        yield block(
-            f"{sacred.address} would no longer be kept on delete", "leave retain_on_delete on the address"
+        yield sacred.block(
+            old.urn,
+            f"{sacred.address} would no longer be kept on delete",
+            "leave retain_on_delete on the address",
         )
     if any(new.inputs.get(key) != old.inputs.get(key) for key in DETACHING):
-        yield block(
-            f"{sacred.address} would be attached to something else", "attach it to its NAT gateway only"
+        yield sacred.block(
+            old.urn,
+            f"{sacred.address} would be attached to something else",
+            "attach it to its NAT gateway only",
+        )
+    if any(new.tag(key) != old.tag(key) for key in (TAG_ENVIRONMENT, TAG_SLOT)):
+        yield sacred.block(
+            old.urn,
+            f"the tags by which {sacred.address} is found again would change",
+            f"leave {TAG_ENVIRONMENT} and {TAG_SLOT} as they are",
         )
 
 
-def _traffic_stays(
-    plan: Plan, sacred: _Sacred, before: Routes, after: Routes, *, moved: bool, planned: bool
-) -> Iterator[GuardFinding]:
-    """Judge what carries an address's traffic.
-
-    ``moved``: its traffic leads to another approved address afterwards; ``planned``: its slot is
-    named in egress.replace.
-    """
-    for urn in sorted(before.carriers(sacred.resource.urn)):
-        change = plan.changes[urn]
-        old, new = before.resources[urn], after.resources.get(urn)
-
-        def finding(severity: Severity, problem: str, way_out: str, carrier: Resource = old) -> GuardFinding:
-            return GuardFinding(
-                severity,
-                carrier.urn,
-                str(sacred.address),
-                sacred.reference,
-                f"{carrier.name}: {problem}",
-                way_out,
-            )
-
+def _traffic_stays(case: _Case, sacred: _Sacred) -> Iterator[GuardFinding]:
+    moved, planned = _moved(case, sacred), sacred.slot in case.replaceable
+    for urn in sorted(case.before.carriers(sacred.resource.urn)):
+        change, old = case.plan.changes[urn], case.before.resources[urn]
+        new = change.after
         if change.removes or change.replaces:
             if old.type == NAT and change.removes and moved and not old.protect:
                 continue
-            if old.type == NAT and change.replaces and planned:
-                yield finding(
+            if old.type == NAT and change.replaces and planned and _same_address(case, urn):
+                yield GuardFinding(
                     Severity.WARN,
-                    f"the gateway of {sacred.slot} would be replaced; its zone has no way out meanwhile",
+                    urn,
+                    str(sacred.address),
+                    sacred.reference,
+                    f"{old.name}: the gateway of {sacred.slot} would be replaced; what leaves through it "
+                    "has no way out meanwhile",
                     "move the zone to an approved spare first to lose no call",
                 )
                 continue
-            yield finding(
-                Severity.BLOCK,
-                f"would be {'removed' if change.removes else 'replaced'}, and it carries the traffic "
-                f"of {sacred.address}",
-                f"move the traffic to an approved spare first, or name it: egress.replace: [{sacred.slot}]",
+            yield sacred.block(
+                urn,
+                f"would be {'removed' if change.removes else 'replaced'}, and it carries the traffic of "
+                f"{sacred.address}",
+                "move the traffic to an approved spare first; a gateway that may go for a moment is named in "
+                f"egress.replace: [{sacred.slot}]",
             )
-        elif old.protect and new is not None and not new.protect and not (old.type == NAT and planned):
-            yield finding(
-                Severity.BLOCK,
-                f"protection would be taken away from what carries the traffic of {sacred.address}",
-                f"set protect: true; a planned replacement is egress.replace: [{sacred.slot}]",
+        elif new is not None:
+            yield from _carrier_stays(case, sacred, old, new, planned=planned)
+
+
+def _carrier_stays(
+    case: _Case, sacred: _Sacred, old: Resource, new: Resource, *, planned: bool
+) -> Iterator[GuardFinding]:
+    if old.protect and not new.protect and not (old.type == NAT and planned):
+        yield sacred.block(
+            old.urn,
+            f"protection would be taken away from what carries the traffic of {sacred.address}",
+            f"set protect: true; a planned replacement is egress.replace: [{sacred.slot}]",
+        )
+    if new.external and not old.external:
+        yield sacred.block(
+            old.urn,
+            f"would only be read, and it carries the traffic of {sacred.address}",
+            "leave it a resource of the stack",
+        )
+    if old.type in (ROUTE, ASSOCIATION) and any(
+        case.before.place(old, key) != case.after.place(new, key) for key in ("routeTableId", "subnetId")
+    ):
+        yield sacred.block(
+            old.urn,
+            f"would serve another subnet or table, and it carries the traffic of {sacred.address}",
+            "leave it where it is",
+        )
+    if old.type == ROUTE and case.before.address(old) == sacred.resource.urn:
+        target = case.after.address(new)
+        if target != sacred.resource.urn and not case.may_carry(target):
+            yield sacred.block(
+                old.urn,
+                f"would lead to {_told(case, target)} instead of {sacred.address}",
+                SUBMIT,
             )
 
 
-def _moved(sacred: _Sacred, before: Routes, after: Routes, ledger: Ledger) -> bool:
-    """Tell whether every route that led to an address leads to another approved one afterwards."""
-    later = {route.urn: route for route in after.defaults()}
-    routes = [route for route in before.defaults() if before.address(route) == sacred.resource.urn]
-    for route in routes:
-        target = after.address(later[route.urn]) if route.urn in later else ""
-        if not target or target == sacred.resource.urn or not _approved(after.resources[target], ledger):
-            return False
-    return bool(routes)
+def _same_address(case: _Case, gateway: str) -> bool:
+    return case.after.address_on(gateway) == case.before.address_on(gateway)
 
 
-def _approved(resource: Resource, ledger: Ledger) -> bool:
-    address = _public_address(resource)
-    return address is not None and _standing(ledger, address)[0] is Standing.APPROVED
+def _moved(case: _Case, sacred: _Sacred) -> bool:
+    """Tell whether every route that led to an address leads to another one that may carry it."""
+    later = {route.urn: route for route in case.after.to_gateways()}
+    routes = [
+        route for route in case.before.to_gateways() if case.before.address(route) == sacred.resource.urn
+    ]
+    targets = [case.after.address(later[route.urn]) if route.urn in later else "" for route in routes]
+    return bool(routes) and all(
+        target != sacred.resource.urn and case.may_carry(target) for target in targets
+    )
 
 
-def _approved_only(before: Routes, after: Routes, ledger: Ledger) -> Iterator[GuardFinding]:
-    earlier = {route.urn: before.address(route) for route in before.defaults()}
-    for route in after.defaults():
-        target = after.address(route)
-        if target and _approved(after.resources[target], ledger):
+def _told(case: _Case, address_urn: str) -> str:
+    if not address_urn:
+        return "a way out that this stack does not hold"
+    address = _public_address(case.after.resources[address_urn])
+    return f"{address}, approved for no merchant," if address else "an address not allocated yet"
+
+
+def _approved_only(case: _Case) -> Iterator[GuardFinding]:
+    earlier = {route.urn: case.before.address(route) for route in case.before.to_gateways()}
+    for route in case.after.to_gateways():
+        target = case.after.address(route)
+        if case.may_carry(target):
             continue
-        address = str(_public_address(after.resources[target]) or "") if target else ""
-        known = bool(target) and earlier.get(route.urn) == target
-        unknown = "an address that is not allocated yet" if target else "a gateway outside of this stack"
+        known = bool(target) and earlier.get(route.urn) == target and not case.plan.changes[target].replaces
+        address = _public_address(case.after.resources[target]) if target else None
         yield GuardFinding(
             Severity.WARN if known else Severity.BLOCK,
             route.urn,
-            address,
+            str(address or ""),
             "",
-            f"{route.name}: {'leads' if known else 'would lead'} to {address or unknown}, "
-            "which no merchant's review has approved",
-            "submit the address first (`flexpay-onboard allowlist draft`); it is attached once approved",
+            f"{route.name}: {'leads' if known else 'would lead'} to {_told(case, target).rstrip(',')}",
+            SUBMIT,
         )
 
 
-def _engine_error(message: str, plan: Plan) -> GuardFinding:
-    urn = next((urn for urn in plan.changes if urn in message), "")
-    name = urn.rpartition("::")[2] or "the stack"
-    if "protect" in message:
-        problem = f"{name}: the engine refuses, because the plan would remove or replace a protected resource"
-        way_out = (
-            "undo the config change that drops it; a planned gateway replacement is egress.replace: [<slot>]"
-        )
-    else:
-        problem = f"{name}: the preview failed: {message}"
-        way_out = (
-            "repair what the message names and preview again; a plan with errors cannot be judged as safe"
-        )
-    return GuardFinding(Severity.BLOCK, urn, "", "", problem, way_out)
+def _no_other_way(case: _Case) -> Iterator[GuardFinding]:
+    """Find what would let traffic out beside the one address of each gateway."""
+    known = {(one.urn, target, str(one.inputs.get(target))) for one, target in case.before.past_gateways()}
+    for one, target in case.after.past_gateways():
+        if (one.urn, target, str(one.inputs.get(target))) not in known:
+            yield _beside(one, f"would lead past the gateways ({target})")
+    for one in case.after.resources.values():
+        was = case.before.resources.get(one.urn)
+        if one.type in ATTACHING and (was is None or was.inputs != one.inputs):
+            yield _beside(one, "would attach an address beside the one of a gateway")
+        more = one.inputs.get("secondaryAllocationIds") or one.inputs.get("secondaryPrivateIpAddressCount")
+        if one.type == NAT and more and (was is None or was.inputs != one.inputs):
+            yield _beside(one, "would get more than one address, which is not supported yet")
+
+
+def _beside(resource: Resource, problem: str) -> GuardFinding:
+    return GuardFinding(
+        Severity.BLOCK,
+        resource.urn,
+        "",
+        "",
+        f"{resource.name}: {problem}; calls would come from an address that nobody approved",
+        "lead the partner's traffic through the gateway of a slot",
+    )

@@ -2,7 +2,7 @@
 
 import typer
 
-from onboarding.cli import addresses, allowlist, credentials, preflight, verify
+from onboarding.cli import addresses, allowlist, credentials, guard, preflight, rollover, verify
 
 app = typer.Typer(
     name="flexpay-onboard",
@@ -26,5 +26,7 @@ def _flexpay_onboard() -> None:
 app.add_typer(addresses.app, name="addresses")
 app.add_typer(allowlist.app, name="allowlist")
 app.add_typer(credentials.app, name="credentials")
+app.command("guard")(guard.guard)
 app.command("preflight")(preflight.preflight)
+app.command("rollover")(rollover.rollover)
 app.command("verify")(verify.verify)

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,11 @@ from onboarding.cli.options import AsJson, Directory, LedgerFile, Verbose
 from onboarding.errors import CannotTell, InputError
 from onboarding.exit_codes import ExitCode
 
-HOW = "pulumi preview --json --show-replacement-steps > preview.json"
+if TYPE_CHECKING:
+    from onboarding.allowlist.ledger import Ledger
+    from onboarding.allowlist.plan import Plan
+
+HOW = "pulumi preview --json --show-sames > preview.json"
 
 
 def guard(
@@ -34,19 +38,17 @@ def guard(
     approved or under review, or what carries its traffic, or let an unapproved address carry
     traffic. For example:
 
-      pulumi preview --json --show-replacement-steps --save-plan plan.json > preview.json
-      flexpay-onboard guard preview.json --plan plan.json && pulumi up --plan plan.json
+    \b
+      pulumi preview -s production --json --show-sames --save-plan plan.json > preview.json
+      flexpay-onboard guard preview.json --plan plan.json && pulumi up -s production --plan plan.json
+
+    --show-sames is needed: without it a protection that goes is not in the preview. Exit 4 for a
+    preview that broke off. --json prints {guardVersion, verdict: pass|block, judged, ledger,
+    findings: [{severity: block|warn, urn, address, reference, problem, wayOut}]}.
     """
     from onboarding.allowlist.guard import Severity, judge
-    from onboarding.allowlist.ledger import Ledger
-    from onboarding.allowlist.plan import (
-        IncompletePlanError,
-        NotAPlanError,
-        differences,
-        environment_of,
-        parse_plan,
-    )
-    from onboarding.ledger_file import read_ledger
+    from onboarding.allowlist.plan import IncompletePlanError, NotAPlanError, parse_plan
+    from onboarding.allowlist.plan_saved import differences
 
     source = "standard input" if preview == "-" else preview
     try:
@@ -57,15 +59,11 @@ def guard(
     except IncompletePlanError as error:
         raise CannotTell(f"{source}: {error}", hint=f"run the preview to its end: {HOW}") from error
     if saved:
-        raise CannotTell(
+        raise InputError(
             f"{plan}: not the plan of this preview: {'; '.join(saved[:3])}",
             hint="let one `pulumi preview` write both files",
         )
-    environment = environment_of(judged)
-    path = ledger or (directory / "allowlist" / f"{environment}.yaml" if environment else None)
-    if path is None:
-        raise InputError(f"{source}: names no environment", hint="pass --ledger FILE")
-    known = read_ledger(path) if ledger or path.exists() else Ledger.empty(environment)
+    path, known = _ledger(judged, ledger, directory, source)
     findings = judge(judged, known)
     blocked = any(finding.severity is Severity.BLOCK for finding in findings)
     if as_json:
@@ -75,6 +73,7 @@ def guard(
                     "guardVersion": 1,
                     "verdict": "block" if blocked else "pass",
                     "judged": "saved plan" if plan else "preview",
+                    "ledger": str(path),
                     "findings": [
                         {
                             "severity": finding.severity,
@@ -105,6 +104,21 @@ def guard(
         )
     if blocked:
         raise typer.Exit(ExitCode.FINDING)
+
+
+def _ledger(judged: "Plan", ledger: Path | None, directory: Path, source: str) -> tuple[Path, "Ledger"]:
+    """Return the ledger to judge by: empty only where no address can have been submitted yet."""
+    from onboarding.allowlist.guard import holds_addresses
+    from onboarding.allowlist.ledger import Ledger
+    from onboarding.ledger_file import read_ledger
+
+    name = judged.environment
+    path = ledger or (directory / "allowlist" / f"{name}.yaml" if name else None)
+    if path is None:
+        raise InputError(f"{source}: names no environment", hint="pass --ledger FILE")
+    if ledger is None and not path.exists() and (judged.errors or not holds_addresses(judged)):
+        return path, Ledger.empty(name)
+    return path, read_ledger(path, environment=name or None)
 
 
 def _count(resources: int) -> str:

@@ -1,0 +1,111 @@
+"""Reading previews: what is none, what is not whole, and what belongs to another plan."""
+
+import json
+from typing import Any
+
+import pytest
+
+from onboarding.allowlist.plan import IncompletePlanError, NotAPlanError, parse_plan
+from onboarding.allowlist.plan_saved import differences
+from tests.unit.test_guard import text
+
+
+def document() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text("tags"))
+    return found
+
+
+def test_the_environment_comes_from_the_projects_own_settings() -> None:
+    raw = document()
+    raw["config"] = {"other:environment": "wrong", **raw["config"]}
+    assert parse_plan(json.dumps(raw)).environment == "sandbox"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "Previewing update (sandbox)\n",
+        "[]",
+        '"text"',
+        "{}",
+        '{"version": 3, "deployment": {}}',
+        '{"steps": {"op": "same"}, "changeSummary": {}}',
+        '{"steps": [{"op": "same"}], "changeSummary": {"same": 1}}',
+        '{"steps": [{"op": "same", "urn": "u"}], "changeSummary": {"same": 1}}',
+        '{"steps": [{"op": "same", "urn": "u", "newState": {"inputs": 3}}], "changeSummary": {"same": 1}}',
+        '{"sequence": 1, "preludeEvent": {}}\n{"sequence": 2, "summaryEvent": {}}\n',
+        '{"steps": ' + "[" * 100_000 + "]" * 100_000 + "}",
+    ],
+)
+def test_another_document_is_not_a_plan(given: str) -> None:
+    with pytest.raises(NotAPlanError):
+        parse_plan(given)
+
+
+@pytest.mark.parametrize("given", ["", " \n", '{"steps": []}', '{"steps": [], "changeSummary": {}}'])
+def test_an_engine_that_wrote_nothing_leaves_no_plan(given: str) -> None:
+    with pytest.raises(IncompletePlanError):
+        parse_plan(given)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_a_document_that_breaks_off_is_incomplete(share: float) -> None:
+    whole = text("tags").strip()
+    with pytest.raises(IncompletePlanError):
+        parse_plan(whole[: int(len(whole) * share)])
+
+
+def test_a_preview_without_what_stays_as_it_is_cannot_be_judged() -> None:
+    raw = document()
+    raw["steps"] = [step for step in raw["steps"] if step["op"] != "same"]
+    with pytest.raises(NotAPlanError, match="--show-sames"):
+        parse_plan(json.dumps(raw))
+
+
+def test_a_step_less_than_was_counted_is_incomplete() -> None:
+    raw = document()
+    raw["steps"].remove(next(step for step in raw["steps"] if step["op"] == "update"))
+    with pytest.raises(IncompletePlanError, match="update"):
+        parse_plan(json.dumps(raw))
+
+
+def test_a_step_of_an_unknown_kind_is_not_judged() -> None:
+    raw = document()
+    raw["steps"][0]["op"] = "transmogrify"
+    with pytest.raises(IncompletePlanError, match="transmogrify"):
+        parse_plan(json.dumps(raw))
+
+
+@pytest.mark.parametrize("name", ["nothing", "tags"])
+def test_a_plan_saved_by_the_same_preview_is_recognized(name: str) -> None:
+    assert differences(parse_plan(text(name)), text(f"{name}.plan")) == []
+
+
+def test_a_plan_of_other_settings_is_told_by_them() -> None:
+    found = differences(parse_plan(text("nothing")), text("tags.plan"))
+    assert any(line.startswith("flexpay-egress:tags") for line in found)
+    assert any(line.endswith("same against update") for line in found)
+
+
+def test_a_plan_that_takes_protection_away_is_not_the_plan_of_a_preview_that_keeps_it() -> None:
+    saved = json.loads(text("nothing.plan"))
+    for urn, one in saved["resourcePlans"].items():
+        if "Eip::" in urn:
+            one["goal"]["protect"] = False
+    assert differences(parse_plan(text("nothing")), json.dumps(saved)) == [
+        "egress-use1-az1-1: protection differs"
+    ]
+
+
+def test_a_plan_that_imports_another_address_is_not_the_previews_own() -> None:
+    saved = json.loads(text("nothing.plan"))
+    for urn, one in saved["resourcePlans"].items():
+        if "Eip::" in urn:
+            one["goal"]["id"] = "eipalloc-0000000000000000f"
+    assert len(differences(parse_plan(text("nothing")), json.dumps(saved))) == 1
+
+
+@pytest.mark.parametrize("given", ["", "{}", "[]", '{"resourcePlans": [], "config": {}}', text("nothing")])
+def test_something_else_is_no_saved_plan(given: str) -> None:
+    with pytest.raises(NotAPlanError):
+        differences(parse_plan(text("nothing")), given)
