@@ -97,7 +97,8 @@ class World:
             shutil.rmtree(self.state)
             self.stack_file.unlink(missing_ok=True)
             (self.project / "allowlist" / f"{STACK}.yaml").unlink(missing_ok=True)
-            shutil.rmtree(self.project / ".flexpay", ignore_errors=True)
+            # proofs of other environments are not the sandbox's to forget
+            shutil.rmtree(self.project / ".flexpay" / "proof" / STACK, ignore_errors=True)
 
     def running(self) -> dict[str, Service]:
         """Return the services that are alive, by name."""
