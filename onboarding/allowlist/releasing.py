@@ -26,21 +26,28 @@ def obstacles(address: IPv4Address, allocation: Allocation, ledgers: Iterable[Le
     if allocation.environment is None:
         found.append(f"{address} ({allocation.allocation_id}) is not tagged as an address of ours")
     for ledger in ledgers:
-        for (merchant, named), entry in sorted(ledger.standings.items()):
-            if named != address:
-                continue
-            if entry.disputed:
-                found.append(
-                    f"{ledger.environment}: {merchant}: its standing is disputed by event {entry.disputed}; "
-                    "record what the partner says"
-                )
-            elif entry.standing is Standing.REJECTED and not entry.ever_approved:
-                continue
-            elif entry.standing in _SAID:
-                found.append(
-                    f"{ledger.environment}: {merchant}: {entry.standing} ({entry.reference}); "
-                    f"{_SAID[entry.standing]}"
-                )
+        found += still_listed(address, ledger)
+    return found
+
+
+def still_listed(address: IPv4Address, ledger: Ledger) -> list[str]:
+    """Return why the partner may let an address in, or may yet come to, as one ledger has it."""
+    found = []
+    for (merchant, named), entry in sorted(ledger.standings.items()):
+        if named != address:
+            continue
+        if entry.disputed:
+            found.append(
+                f"{ledger.environment}: {merchant}: its standing is disputed by event {entry.disputed}; "
+                "record what the partner says"
+            )
+        elif entry.standing is Standing.REJECTED and not entry.ever_approved:
+            continue
+        elif entry.standing in _SAID:
+            found.append(
+                f"{ledger.environment}: {merchant}: {entry.standing} ({entry.reference}); "
+                f"{_SAID[entry.standing]}"
+            )
     return found
 
 

@@ -1,0 +1,228 @@
+"""A change of address from beginning to end on the real engine, with calls to the partner all the while."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3  # noqa: F401  # loaded once per worker, not within a test's time
+import pytest
+
+from onboarding.deployment import Orders, Partner
+from onboarding.flexpay.credentials import ClientCredentials
+from onboarding.flexpay.tokens import request_token
+from onboarding.flexpay.transport import open_session
+from sandbox.world import REPOSITORY
+from tests.engine.project import STACK, Project
+
+pytestmark = pytest.mark.engine
+ZONE, OLD, NEW = "use1-az1", "use1-az1/1", "use1-az1/2"
+MERCHANTS = ("acme-air", "acme-shop")
+ON = ("--stack", STACK)
+PAUSE_SECONDS = 0.05
+"""Between two calls: the partner limits how often a client may ask for tokens."""
+
+
+@dataclass
+class Traffic:
+    """Calls to the partner, each from where the zone's default route leads at that moment."""
+
+    project: Project
+    partner: Partner
+    credentials: ClientCredentials
+    table: str
+    """Route table of the zone's private subnet."""
+    first: str
+    """The address that is to be replaced."""
+    calls: list[str] = field(default_factory=list)
+    """The source address of every call that was let in."""
+    lost: list[str] = field(default_factory=list)
+    """Why, for every other."""
+
+    def source(self, ec2: Any) -> str:
+        routes = ec2.describe_route_tables(RouteTableIds=[self.table])["RouteTables"][0]["Routes"]
+        (gateway,) = [
+            route["NatGatewayId"] for route in routes if route.get("DestinationCidrBlock") == "0.0.0.0/0"
+        ]
+        (found,) = ec2.describe_nat_gateways(NatGatewayIds=[gateway])["NatGateways"]
+        assert found["State"] == "available", f"{gateway} is {found['State']}"
+        return str(found["NatGatewayAddresses"][0]["PublicIp"])
+
+    def once(self, ec2: Any) -> None:
+        try:
+            source = self.source(ec2)
+            with open_session(self.partner.ca_bundle, source) as session:
+                request_token(session, self.partner, self.credentials)
+            self.calls.append(source)
+        except Exception as error:  # noqa: BLE001 - whatever stops a call, it is lost
+            self.lost.append(repr(error))
+
+    @contextmanager
+    def flowing(self) -> Iterator[None]:
+        ended = threading.Event()
+        ec2 = self.project.client("ec2")
+
+        def call() -> None:
+            while not ended.wait(PAUSE_SECONDS):
+                self.once(ec2)
+
+        caller = threading.Thread(target=call)
+        caller.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            caller.join()
+
+
+class Walk:
+    """The commands of one move."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def desk(self, *arguments: str) -> Any:
+        done = self.project.run(
+            sys.executable,
+            *("-m", "sandbox.flexpay", "desk", "--state", str(self.project.world.state / "partner")),
+            *arguments,
+            extra={"PYTHONPATH": str(REPOSITORY)},
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def toolkit(self, *arguments: str, given: str | None = None) -> str:
+        done = self.project.toolkit(*arguments, *ON, given=given)
+        assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def hand_in(self, ticket: str, *more: str, action: str, address: str | None = None) -> None:
+        self.toolkit("allowlist", "draft", "--out", "submissions", *more)
+        packages = sorted((self.project.folder / "submissions").glob("*/submission.json"))
+        taken = self.desk("submit", str(packages[-1]))
+        named = ["--address", address] if address else []
+        if action == "approved":
+            record = ("allowlist", "record", "submitted", "--submission", "submissions")
+            self.toolkit(*record, "--reference", ticket)
+            assert self.standing()[:2] == ("approval", 3)
+        self.desk("approve", taken["id"], "--ticket", ticket)
+        self.toolkit("allowlist", "record", action, "--reference", ticket, *named)
+
+    def standing(self) -> tuple[str | None, int, dict[str, Any]]:
+        """Return the step that is due, the exit code and the whole answer."""
+        done = self.project.toolkit("rollover", "--slot", OLD, "--json", *ON)
+        said = json.loads(done.stdout)
+        assert done.returncode == said["exitCode"]
+        (move,) = said["moves"] or [{"due": None}]
+        return move["due"], done.returncode, move
+
+    def checks(self, step: str) -> int:
+        return self.project.toolkit("rollover", "--slot", OLD, "--check", step, *ON).returncode
+
+    def roles(self, old: str | None, new: str, *, replace: bool = False) -> None:
+        slots = {OLD: {"role": old}} if old else {}
+
+        def change(config: dict[str, Any]) -> None:
+            config["egress"] = {"addresses": slots | {NEW: {"role": new}}}
+            if replace:
+                config["egress"]["replace"] = [OLD]
+
+        self.project.configure(change)
+
+    def verify(self, address: str) -> None:
+        self.toolkit("verify", "--source-address", address, "--control-source", "127.200.0.1")
+
+
+def rolled_out(walk: Walk) -> Traffic:
+    """Deploy one zone, have it approved, store credentials and prove them; returns its traffic, stopped."""
+    walk.project.configure(lambda config: config["network"].update(zones=[ZONE]))
+    walk.project.up()
+    outputs = walk.project.outputs()
+    (first,) = (item["address"] for item in outputs["egressAddresses"])
+    walk.toolkit("allowlist", "draft", "--out", "submissions")
+    (package,) = (walk.project.folder / "submissions").glob("*/submission.json")
+    taken = walk.desk("submit", str(package))
+    walk.toolkit("allowlist", "record", "submitted", "--submission", "submissions", "--reference", "FP-1")
+    walk.desk("approve", taken["id"], "--ticket", "FP-1")
+    walk.toolkit("allowlist", "record", "approved", "--reference", "FP-1")
+    issued = {name: walk.desk("issue", "--merchant", name) for name in MERCHANTS}
+    for name, client in issued.items():
+        put = ("credentials", "put", "--merchant", name, "--source-address", first)
+        walk.toolkit(*put, given=json.dumps(client))
+    walk.verify(first)
+    partner = Partner(
+        outputs["partner"]["serverUrl"],
+        outputs["partner"]["checkoutPrefix"],
+        Orders.TEST,
+        str(walk.project.folder / outputs["partner"]["caBundle"]),
+    )
+    credentials = ClientCredentials.from_json(json.dumps(issued[MERCHANTS[0]]))
+    return Traffic(walk.project, partner, credentials, outputs["routeTables"][ZONE], first)
+
+
+def test_an_address_is_changed_without_one_lost_call(project: Project) -> None:
+    walk = Walk(project)
+    traffic = rolled_out(walk)
+    first = traffic.first
+    assert project.toolkit("rollover", *ON).returncode == 0  # nothing is under way
+
+    with traffic.flowing():
+        assert walk.standing()[:2] == ("allocate", 3)
+        assert walk.checks("attach") == 3
+        walk.roles("active", "spare")
+        project.up()
+        second = next(item["address"] for item in project.outputs()["egressAddresses"] if item["slot"] == NEW)
+
+        assert walk.standing()[0] == "submit"
+        walk.hand_in("FP-2", action="approved", address=second)
+
+        assert walk.standing()[0] == "attach"
+        assert walk.checks("retire") == 3
+        assert walk.checks("attach") == 0
+        walk.roles("spare", "active", replace=True)
+        project.up()
+
+        assert walk.standing()[0] == "verify"
+        walk.verify(second)
+        assert walk.standing()[0] == "detach"
+        project.configure(lambda config: config["egress"].pop("replace"))
+        project.up()
+
+        assert walk.standing()[0] == "retire"
+        walk.hand_in("FP-3", "--remove", first, action="retired", address=first)
+
+        due, _, move = walk.standing()
+        assert due == "drop"
+        assert any("state unprotect" in line for line in move["instructions"])
+        assert walk.project.toolkit("addresses", "release", first, "--yes", *ON).returncode == 1
+        walk.roles(None, "active")
+        _forget(project, move["old"]["address"])
+
+        assert walk.standing()[0] == "release"
+        walk.toolkit("addresses", "release", first, "--yes")
+        assert walk.standing()[:2] == (None, 0)
+        time.sleep(PAUSE_SECONDS * 4)
+
+    assert traffic.lost == []
+    assert list(dict.fromkeys(traffic.calls)) == [first, second]  # moved once, and never back
+    assert traffic.calls.count(first) > 10
+    assert traffic.calls.count(second) > 10
+    assert set(project.allocated()) == {second}
+    assert project.toolkit("rollover", *ON).returncode == 0
+
+
+def _forget(project: Project, address: str) -> None:
+    state = json.loads(project.pulumi("stack", "export").stdout)
+    (urn,) = (
+        item["urn"]
+        for item in state["deployment"]["resources"]
+        if item["type"] == "aws:ec2/eip:Eip" and item["outputs"]["publicIp"] == address
+    )
+    done = project.pulumi("state", "unprotect", urn, "--yes")
+    assert done.returncode == 0, done.stderr
+    project.up()
+    assert address in project.allocated()
