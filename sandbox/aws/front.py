@@ -18,6 +18,7 @@ from moto.iam.models import get_account_id_from
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.exceptions import NotFound
 
+from sandbox.aws import functions
 from sandbox.aws.answers import BROKEN, THROTTLED, Answer, created_id, error_answer, error_code
 from sandbox.aws.calls import Call, identify, own_account, read_body
 from sandbox.aws.conditions import CONDITIONS
@@ -121,6 +122,11 @@ class FrontDoor:
         return answer
 
     def _carry_out(self, call: Call, environ: dict[str, Any]) -> Answer:
+        if (call.service, call.action) == ("lambda", "Invoke"):
+            try:
+                return functions.invoke(call, environ, environ["wsgi.input"].read(), self.lock, self._changed)
+            except Exception as error:  # noqa: BLE001 - becomes an AWS answer, like moto's own failures
+                return self._moto_failed(call, error)
         kept: list[Any] = []
 
         def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], object]:

@@ -6,6 +6,7 @@ A rule replaces one method of moto's and is given the original; its docstring sa
 
 from sandbox.aws.behaviour import (
     addresses,
+    buckets,
     dependencies,
     endpoints,
     iam,
@@ -21,6 +22,7 @@ from sandbox.aws.behaviour.rules import Rule, install_rules
 
 RULES: tuple[Rule, ...] = (
     *addresses.RULES,
+    *buckets.RULES,
     *dependencies.RULES,
     *endpoints.RULES,
     *iam.RULES,

@@ -119,7 +119,8 @@ def _decode_marked(fields: dict[str, Any]) -> Any:
 
 
 def _decode_files(fields: dict[str, Any], make: Any) -> Any:
-    given = [source for source in ("assets", "text", "path", "uri") if fields.get(source) not in (None, "")]
+    # the engine names all of them and leaves those empty that are not meant
+    given = [source for source in ("assets", "text", "path", "uri") if fields.get(source)]
     source = given[0] if given else "text" if make is Asset else "assets"
     return make(source, fields.get(source) or ("" if make is Asset else {}), fields.get("hash") or "")
 
