@@ -15,6 +15,14 @@ TAG_SLOT = "flexpay:slot"
 """On every address: the permanent slot it fills; an address is found again by these two tags."""
 
 
+VERIFIER_TIMEOUT_SECONDS = 300
+"""Longest run of a verifier function; whoever invokes one waits longer, so as never to repeat it."""
+VERIFIER_METRICS = "FlexPay/Verifier"
+"""CloudWatch namespace of scheduled proofs."""
+PROOF_PREFIX = "proofs/"
+"""Below it every object of the proof bucket is a proof, and functions may write nowhere else."""
+
+
 def secret_name(environment: str, merchant: str) -> str:
     """Return the fixed name of a merchant's secret, e.g. ``flexpay/production/acme-air``."""
     return f"flexpay/{environment}/{merchant}"

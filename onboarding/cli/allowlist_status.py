@@ -22,8 +22,11 @@ from onboarding.errors import InputError
 from onboarding.exit_codes import worst
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from onboarding.allowlist.actual import Actual
     from onboarding.deployment import Environment
+    from onboarding.proof import Pair, Proof
 
 
 def status(
@@ -69,7 +72,6 @@ def status(
     from onboarding.allowlist.status_report import as_document, as_prometheus, as_text
     from onboarding.files import write_atomically
     from onboarding.ledger_file import read_ledger
-    from onboarding.proof import LocalProofs
 
     environments = load_environments(stack, outputs, directory)
     if ledger and len(environments) > 1:
@@ -83,7 +85,7 @@ def status(
         read_ledger(ledger_path(ledger, directory, environment), environment=environment.name)
         for environment in environments
     ]
-    proofs = [LocalProofs(directory).read(environment.name) for environment in environments]
+    proofs = [_proofs(directory, environment, offline=offline) for environment in environments]
     actuals = [None if offline else _actual(environment) for environment in environments]
     now = datetime.now(UTC)
     limits = Limits(usual_answer_days, unproven_days, proof_days)
@@ -101,6 +103,13 @@ def status(
     else:
         terminal.product("\n\n".join(as_text(report) for report in reports))
     raise typer.Exit(worst(report.outcome for report in reports))
+
+
+def _proofs(directory: Path, environment: "Environment", *, offline: bool) -> "Mapping[Pair, Proof]":
+    from onboarding.cli.verify_adapters import read_proofs
+    from onboarding.proof import LocalProofs
+
+    return LocalProofs(directory).read(environment.name) if offline else read_proofs(directory, environment)
 
 
 def _actual(environment: "Environment") -> "Actual":

@@ -101,7 +101,7 @@ def verify(  # noqa: D103 - its docstring is HELP, set below, because it is what
         waiting=progress.waiting,
     )
     if via == "auto":
-        terminal.say(f"calling from this host (--via {plan.facts.choices.via})")
+        terminal.say(verify_plan.chosen(plan))
     outcomes = runner.run(plan)
     progress.clear()
     written = runner.report(
@@ -112,7 +112,10 @@ def verify(  # noqa: D103 - its docstring is HELP, set below, because it is what
         toolkit=__version__,
     )
     rendered = output.rendered(written, targets, redactor, as_json=as_json)
-    verify_adapters.keep_proofs(written, directory)
+    if plan.facts.choices.via == "local":
+        verify_adapters.keep_proofs(written, directory)
+    for line in verify_adapters.unkept(written, plan.vantages):
+        terminal.say(line)
     output.publish(rendered)
     raise typer.Exit(written.exit_code)
 

@@ -4,16 +4,21 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 from onboarding import proof as proofs
 from onboarding.aws.clients import Clients
-from onboarding.deployment import Environment
-from onboarding.errors import Finding, ToolkitError
+from onboarding.cli import terminal
+from onboarding.deployment import Environment, Role
+from onboarding.errors import CannotTell, Finding, ToolkitError
 from onboarding.flexpay.credentials import ClientCredentials
+from onboarding.verification.cloud import CONTROL
+from onboarding.verification.function_vantage import FunctionVantage
 from onboarding.verification.model import Report, Verdict
+from onboarding.verification.vantage import Vantage
 
 AWS_ATTEMPTS = 3
 AWS_READ_TIMEOUT_SECONDS = 10
@@ -22,13 +27,77 @@ AWS_READ_TIMEOUT_SECONDS = 10
 
 def last_proof(directory: Path, environment: Environment) -> Callable[[str, IPv4Address], datetime | None]:
     """Return the question when a pair was last proven. Raises InputError for a damaged proof."""
-    kept = proofs.LocalProofs(directory).read(environment.name)
+    kept = read_proofs(directory, environment)
 
     def when(merchant: str, address: IPv4Address) -> datetime | None:
         proof = kept.get((merchant, address))
         return proof.proven_at if proof else None
 
     return when
+
+
+def function_vantages(
+    environment: Environment, *, run_id: str, keep_proofs: bool
+) -> tuple[list[FunctionVantage], FunctionVantage | None]:
+    """Return the function of every zone that has a way out, and the control function if there is one."""
+    from onboarding.aws.functions import READ_TIMEOUT_SECONDS, Functions
+
+    clients = Clients()
+    zones: list[FunctionVantage] = []
+    control: FunctionVantage | None = None
+    for stack in environment.stacks:
+        if not stack.verifier_functions and not stack.control_function:
+            continue
+        reached = Functions(
+            clients.client("lambda", stack.region, attempts=1, read_timeout_seconds=READ_TIMEOUT_SECONDS)
+        )
+        by_slot = {one.slot: one.address for one in stack.addresses if one.role is Role.ACTIVE}
+        for zone, arn in sorted((stack.verifier_functions or {}).items()):
+            address = by_slot.get(stack.egress_by_zone.get(zone) or "")
+            if address is not None:
+                ready, once = partial(reached.invoke_when_ready, arn), partial(reached.invoke, arn)
+                zones.append(FunctionVantage(zone, ready, once, run_id, address, keep_proofs))
+        if stack.control_function and control is None:
+            # a call that AWS turned away was not made, so that asking again sends nothing twice
+            ready = partial(reached.invoke_when_ready, stack.control_function)
+            control = FunctionVantage(CONTROL, ready, ready, run_id)
+    return zones, control
+
+
+def unkept(report: Report, vantages: Sequence[Vantage]) -> list[str]:
+    """Return what kept functions from keeping proofs of what this run proved."""
+    told = []
+    for vantage in vantages:
+        if not isinstance(vantage, FunctionVantage):
+            continue
+        here = {one.merchant for one in report.proven if one.vantage == vantage.name}
+        if missing := sorted(str(name) for name in here - vantage.kept):
+            why = "; ".join(dict.fromkeys(vantage.troubles)) or "this run is told to keep none"
+            told.append(f"{vantage.name} kept no proof of {', '.join(missing)}: {why}")
+    return told
+
+
+def read_proofs(directory: Path, environment: Environment) -> dict[proofs.Pair, proofs.Proof]:
+    """Return the last proofs, those in the environment's buckets before local ones.
+
+    A bucket that cannot be read is said, and counts as empty: then less is proven, never more.
+    Raises InputError for a damaged proof.
+    """
+    kept = proofs.LocalProofs(directory).read(environment.name)
+    clients = Clients()
+    for stack in environment.stacks:
+        if stack.proof_bucket is None:
+            continue
+        client = clients.client(
+            "s3", stack.region, attempts=AWS_ATTEMPTS, read_timeout_seconds=AWS_READ_TIMEOUT_SECONDS
+        )
+        from onboarding.aws.proof_bucket import ProofBucket
+
+        try:
+            kept = proofs.last_proofs(kept, ProofBucket(client, stack.proof_bucket).read(environment.name))
+        except CannotTell as error:
+            terminal.say(f"proofs of functions are left out: {error.diagnostics()}")
+    return kept
 
 
 def keep_proofs(report: Report, directory: Path) -> None:

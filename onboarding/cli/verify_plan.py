@@ -19,9 +19,10 @@ from onboarding.redaction import Redactor
 from onboarding.verification import templates
 from onboarding.verification.catalog import BY_ID
 from onboarding.verification.facts import Choices, Facts
+from onboarding.verification.function_vantage import FunctionVantage
 from onboarding.verification.judge_places import PRODUCTION_HOSTS
 from onboarding.verification.runner import Order, Plan
-from onboarding.verification.vantage import LocalVantage
+from onboarding.verification.vantage import LocalVantage, Vantage
 
 _DURATION = re.compile(r"(?:(\d{1,4})h)?(?:(\d{1,4})m)?(?:(\d{1,5})s)?")
 LONGEST_WAIT_SECONDS = 24 * 3600
@@ -51,6 +52,11 @@ def build(asked: Asked, environment: Environment, redactor: Redactor, *, run_id:
             f"--skip {', '.join(unknown)}: no such check", hint="`flexpay-onboard verify --list`"
         )
     via = _via(asked.via, environment)
+    if via == "function" and (asked.sources or asked.control):
+        raise InputError(
+            "--source-address and --control-source are for calls from this host",
+            hint="add --via local, or leave them out: functions call from the environment's own subnets",
+        )
     merchants = options.chosen_merchants(asked.merchants, environment)
     ledger = read_ledger(
         options.ledger_path(asked.ledger, asked.directory, environment), environment=environment.name
@@ -61,14 +67,21 @@ def build(asked: Asked, environment: Environment, redactor: Redactor, *, run_id:
     store.read_ahead([name for name in merchants if ledger.approved_for(name)])
     bundle = environment.partner.ca_bundle
     ca_bundle = asked.directory / bundle if bundle else None
-    addresses: list[IPv4Address | None] = [
-        _source(text, environment) for text in dict.fromkeys(asked.sources)
-    ]
-    vantages = [
-        LocalVantage(environment.partner, ca_bundle, redactor, store.reader(address), address)
-        for address in addresses or [None]
-    ]
-    control = None if asked.control is None else _control(asked.control, environment, ledger)
+    vantages: Sequence[Vantage]
+    control: Vantage | None
+    if via == "function":
+        vantages, control, concurrency = functions(asked, environment, run_id)
+    else:
+        sources: list[IPv4Address | None] = [
+            _source(text, environment) for text in dict.fromkeys(asked.sources)
+        ]
+        vantages = [
+            LocalVantage(environment.partner, ca_bundle, redactor, store.reader(address), address)
+            for address in sources or [None]
+        ]
+        concurrency = asked.concurrency
+        address = None if asked.control is None else _control(asked.control, environment, ledger)
+        control = LocalVantage(environment.partner, ca_bundle, redactor, None, address) if address else None
     return Plan(
         facts=Facts(
             environment,
@@ -76,15 +89,43 @@ def build(asked: Asked, environment: Environment, redactor: Redactor, *, run_id:
             choices,
             now,
             last_proof=adapters.last_proof(asked.directory, environment),
-            control_source=str(control) if control else None,
+            control_source=str(control.address or control.name) if control else None,
         ),
         vantages=vantages,
         orders=_orders(asked, environment, merchants, run_id=run_id, now=now),
         routes=adapters.route_reader(environment, store.client) if _has_routes(asked, environment) else None,
-        control=LocalVantage(environment.partner, ca_bundle, redactor, None, control) if control else None,
-        concurrency=asked.concurrency,
+        control=control,
+        concurrency=concurrency,
         wait_seconds=wait_seconds,
     )
+
+
+def functions(
+    asked: Asked, environment: Environment, run_id: str
+) -> tuple[list[FunctionVantage], FunctionVantage | None, int]:
+    """Return the zones' functions, the control function, and how many to invoke at the same time.
+
+    Functions of zones that have no way out today are left aside. Raises InputError where none is left.
+    """
+    required = {check.id for check in BY_ID.values() if check.required}
+    found, control = adapters.function_vantages(
+        environment, run_id=run_id, keep_proofs=not required & set(asked.skip)
+    )
+    if not found:
+        raise InputError(
+            f"--via function: no zone of {environment.name} has a function and a way out",
+            hint="run `pulumi up`, or use --via local on a host behind the egress",
+        )
+    # all at once: what is compared is to happen at the same moment
+    return found, control, max(asked.concurrency, 2 * len(found) + 5)
+
+
+def chosen(plan: Plan) -> str:
+    """Return what --via auto came to, in words."""
+    if plan.facts.choices.via == "local":
+        return "calling from this host (--via local)"
+    zones = ", ".join(vantage.zone or "" for vantage in plan.vantages)
+    return f"calling from functions in {zones} (--via function)"
 
 
 def duration(text: str) -> float:
@@ -106,12 +147,7 @@ def _via(asked: str, environment: Environment) -> str:
             f"--via function: the outputs of {environment.name} name no functions, so none are deployed",
             hint="set verifier.enabled and run `pulumi up`, or use --via local on a host behind the egress",
         )
-    if asked == "local" or not deployed:
-        return "local"
-    raise InputError(
-        "--via function: this release does not call deployed functions yet",
-        hint="use --via local on a host behind the egress",
-    )
+    return "local" if asked == "local" or not deployed else "function"
 
 
 def _address(text: str, option: str) -> IPv4Address:

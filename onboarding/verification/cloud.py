@@ -1,0 +1,87 @@
+"""What is said between ``verify`` and a verifier function; both sides import it. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from onboarding.verification.probes import PairJob
+
+PROTOCOL = 1
+"""Raised when a request changes its meaning; a function that was deployed earlier refuses by name."""
+CONTROL = "control"
+"""The place of the function outside the VPC, which is on no list."""
+MAX_CONCURRENCY = 8
+"""Merchants that one invocation measures at the same time."""
+MERCHANTS_PER_INVOCATION = 24
+"""Three rounds of the above: far within the time and the payload (6 MB) that an invocation has."""
+STRANGERS = ("unknown-client", "unknown-token", "without-token")
+
+
+class Action(StrEnum):
+    """What a function is asked to do."""
+
+    LOOK = "look"
+    """Where do calls leave from?"""
+    MEASURE = "measure"
+    """Token and orders of some merchants."""
+    STRANGER = "stranger"
+    """One call that must be refused."""
+    SCHEDULED = "scheduled"
+    """All merchants; no order is created, nothing bad is sent, proofs and metrics are written."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One event."""
+
+    action: Action
+    run_id: str = ""
+    jobs: tuple[PairJob, ...] = ()
+    keep_proofs: bool = False
+    which: str = ""
+    """The stranger's call."""
+
+
+def to_event(request: Request) -> dict[str, Any]:
+    """Return the event as JSON types."""
+    event: dict[str, Any] = {"protocol": PROTOCOL, "action": request.action.value}
+    if request.action is Action.STRANGER:
+        event["which"] = request.which
+    if request.action is Action.MEASURE:
+        event["runId"] = request.run_id
+        event["keepProofs"] = request.keep_proofs
+        event["jobs"] = [
+            {"merchant": job.merchant, "order": job.order, "template": job.template, "orders": job.orders}
+            for job in request.jobs
+        ]
+    return event
+
+
+def to_request(event: Mapping[str, Any]) -> Request:
+    """Read an event. Raises ValueError that names what is wrong with it."""
+    if event.get("protocol") != PROTOCOL:
+        raise ValueError(
+            f"protocol: found {event.get('protocol')!r}, this function speaks {PROTOCOL}; deploy it again"
+        )
+    try:
+        action = Action(str(event.get("action")))
+    except ValueError:
+        known = ", ".join(one.value for one in Action)
+        raise ValueError(f"action: found {event.get('action')!r}, known are {known}") from None
+    which = str(event.get("which", ""))
+    if action is Action.STRANGER and which not in STRANGERS:
+        raise ValueError(f"which: found {which!r}, known are {', '.join(STRANGERS)}")
+    jobs = tuple(
+        PairJob(str(raw["merchant"]), raw["order"], str(raw["template"]), bool(raw["orders"]))
+        for raw in event.get("jobs", ())
+    )
+    return Request(action, str(event.get("runId", "")), jobs, bool(event.get("keepProofs")), which)
+
+
+def batches(jobs: Sequence[PairJob]) -> list[tuple[PairJob, ...]]:
+    """Spread merchants over invocations; each is in exactly one, so that no order is placed twice."""
+    return [
+        tuple(jobs[start : start + MERCHANTS_PER_INVOCATION])
+        for start in range(0, len(jobs), MERCHANTS_PER_INVOCATION)
+    ]

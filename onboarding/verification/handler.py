@@ -1,0 +1,269 @@
+"""What a verifier function does when it is invoked: the same calls as a host, from inside its zone.
+
+Runs in the bundle: standard library, ``requests``, and boto3 from the function's runtime. Which
+partner is called, which authorities are trusted and which secrets are read stand in the bundle
+itself and in the function's configuration, never in the event: whoever may invoke a function
+cannot make it send a credential elsewhere. Neither event nor answer holds a secret.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from onboarding.deployment import Orders, Partner
+from onboarding.errors import ToolkitError
+from onboarding.flexpay.credentials import ClientCredentials
+from onboarding.proof import Order, Proof
+from onboarding.proof import Vantage as Origin
+from onboarding.redaction import Redactor
+from onboarding.verification.cloud import CONTROL, MAX_CONCURRENCY, Action, Request, to_request
+from onboarding.verification.measurement import PairMeasurement, PlaceMeasurement, Step, to_json
+from onboarding.verification.pool import side_by_side
+from onboarding.verification.probes import PairJob
+from onboarding.verification.vantage import LocalVantage
+from stacks.contract import VERIFIER_METRICS
+
+RESERVE_SECONDS = 100.0
+"""What one merchant may take at worst, all time-outs included; with less left none is begun."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What this function was deployed with."""
+
+    environment: str
+    partner: Partner
+    ca_bundle: Path | None
+    secrets: Mapping[str, str]
+    """Merchant → name of its secret."""
+    place: str
+    """The zone, or ``control``."""
+    address: IPv4Address | None = None
+    """The declared address that the zone leaves from."""
+    proof_bucket: str | None = None
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """What a function asks of AWS; injected, so that deciding needs no network."""
+
+    credentials: Callable[[str], ClientCredentials]
+    """Secret name → what is in use now."""
+    keep: Callable[[Proof], None]
+    """Writes a proof to the environment's bucket. Raises a ToolkitError."""
+    count: Callable[[Mapping[str, float]], None]
+    """Metric → value."""
+
+
+def handle(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one invocation (the function's entry point)."""
+    deployment = read_deployment(Path(__file__).resolve().parents[2], os.environ)
+    return answer(
+        event,
+        deployment,
+        _cloud(deployment),
+        remaining=lambda: context.get_remaining_time_in_millis() / 1000,
+        now=datetime.now(UTC),
+    )
+
+
+def read_deployment(root: Path, variables: Mapping[str, str]) -> Deployment:
+    """Read what the bundle at ``root`` and the function's configuration say."""
+    raw = json.loads((root / "deployment.json").read_text("utf-8"))
+    partner = raw["partner"]
+    address = variables.get("FLEXPAY_ADDRESS")
+    return Deployment(
+        environment=raw["environment"],
+        partner=Partner(
+            partner["serverUrl"],
+            partner["checkoutPrefix"],
+            Orders(partner["orders"]),
+            echo=tuple(partner["echo"]),
+        ),
+        ca_bundle=root / "ca.pem" if raw["caBundle"] else None,
+        secrets=raw["secrets"],
+        place=variables["FLEXPAY_PLACE"],
+        address=IPv4Address(address) if address else None,
+        proof_bucket=variables.get("FLEXPAY_PROOF_BUCKET"),
+    )
+
+
+def _cloud(deployment: Deployment) -> Cloud:
+    region = os.environ.get("AWS_REGION", "")
+
+    def credentials(secret: str) -> ClientCredentials:
+        from onboarding.aws.clients import Clients  # noqa: PLC0415 - calls without AWS need not pay for it
+        from onboarding.aws.secret_store import SecretStore  # noqa: PLC0415
+
+        return SecretStore(Clients().client("secretsmanager", region, attempts=3)).current(secret)
+
+    def keep(proof: Proof) -> None:
+        from onboarding.aws.clients import Clients  # noqa: PLC0415
+        from onboarding.aws.proof_bucket import ProofBucket  # noqa: PLC0415
+
+        assert deployment.proof_bucket  # noqa: S101 - asked for before
+        ProofBucket(Clients().client("s3", region), deployment.proof_bucket).write(proof)
+
+    def count(values: Mapping[str, float]) -> None:
+        from onboarding.aws.clients import Clients  # noqa: PLC0415
+
+        dimensions = {"Environment": deployment.environment, "Zone": deployment.place}
+        Clients().client("cloudwatch", region).put_metric_data(
+            Namespace=VERIFIER_METRICS,
+            MetricData=[
+                {
+                    "MetricName": name,
+                    "Value": value,
+                    "Unit": "Count",
+                    "Dimensions": [{"Name": key, "Value": text} for key, text in dimensions.items()],
+                }
+                for name, value in values.items()
+            ],
+        )
+
+    return Cloud(credentials, keep, count)
+
+
+def answer(
+    event: Mapping[str, Any],
+    deployment: Deployment,
+    cloud: Cloud,
+    *,
+    remaining: Callable[[], float],
+    now: datetime,
+) -> dict[str, Any]:
+    """Do what the event asks and return JSON types.
+
+    ``remaining`` tells the seconds that the function has left. Raises ValueError for an event that
+    is not a request of ours, or that asks for more than this function is for.
+    """
+    request = to_request(event)
+    redactor = Redactor()
+    here = _Here(deployment, cloud, redactor, remaining, now)
+    try:
+        said = here.answer(request)
+    finally:
+        here.vantage.close()
+    if redactor.leaks(json.dumps(said, ensure_ascii=False)):
+        raise AssertionError("the answer would have held a secret")
+    return said
+
+
+class _Here:
+    """One invocation."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        cloud: Cloud,
+        redactor: Redactor,
+        remaining: Callable[[], float],
+        now: datetime,
+    ) -> None:
+        self._deployment = deployment
+        self._cloud = cloud
+        self._remaining = remaining
+        self._now = now
+        secrets = deployment.secrets
+        control = deployment.place == CONTROL
+        self.vantage = LocalVantage(
+            deployment.partner,
+            deployment.ca_bundle,
+            redactor,
+            None if control else lambda merchant: cloud.credentials(secrets[merchant]),
+            zone=deployment.place,
+        )
+
+    def answer(self, request: Request) -> dict[str, Any]:
+        if request.action is Action.STRANGER:
+            return {"call": to_json(self.vantage.stranger_work(request.which)())}
+        if request.action is Action.LOOK:
+            return {"place": to_json(self.vantage.place_work()())}
+        if self._deployment.place == CONTROL:
+            raise ValueError(f"{request.action}: the control function never holds a credential")
+        if request.action is Action.MEASURE:
+            return self._measured(request)
+        return self._scheduled()
+
+    def _measured(self, request: Request) -> dict[str, Any]:
+        if unknown := sorted({job.merchant for job in request.jobs} - set(self._deployment.secrets)):
+            raise ValueError(f"jobs: {', '.join(unknown)}: no merchant of this deployment")
+        place, pairs = self._look_and_call(request.jobs)
+        kept, trouble = self._keep(place, pairs, request.run_id) if request.keep_proofs else ([], "")
+        return {"pairs": [to_json(one) for one in pairs], "kept": kept, "trouble": trouble}
+
+    def _scheduled(self) -> dict[str, Any]:
+        # an order that must be refused as incomplete creates nothing, and nobody unknown is played
+        place, pairs = self._look_and_call([PairJob(name) for name in self._deployment.secrets])
+        seen_right = bool(place.samples) and self._seen_right(place)
+        run_id = f"scheduled-{self._now:%Y%m%dT%H%M%SZ}"
+        kept, trouble = (
+            self._keep(place, pairs, run_id) if seen_right else ([], "not seen by an echo service")
+        )
+        failed = len(pairs) - len(kept)
+        self._cloud.count({"Failed": failed, "Proven": len(kept), "AllProven": float(not failed)})
+        return {"proven": len(kept), "failed": failed, "trouble": trouble}
+
+    def _look_and_call(self, jobs: Sequence[PairJob]) -> tuple[PlaceMeasurement, tuple[PairMeasurement, ...]]:
+        works = [
+            self._in_time(job, work) for job, work in zip(jobs, self.vantage.pair_work(jobs), strict=True)
+        ]
+        place = self.vantage.place_work()()
+        done = dict(side_by_side(works, concurrency=MAX_CONCURRENCY))
+        return place, tuple(one for index in sorted(done) for one in done[index])
+
+    def _in_time(
+        self, job: PairJob, work: Callable[[], list[PairMeasurement]]
+    ) -> Callable[[], list[PairMeasurement]]:
+        def begin() -> list[PairMeasurement]:
+            if self._remaining() >= RESERVE_SECONDS:
+                return work()
+            late = Step(
+                False,
+                "the function's time was up before this merchant's turn; no call was made",
+                "run again for it alone: --merchant",
+                answered=False,
+            )
+            return [PairMeasurement(job.merchant, self.vantage.name, late)]
+
+        return begin
+
+    def _seen_right(self, place: PlaceMeasurement) -> bool:
+        """Tell whether no echo service saw another address than the declared one."""
+        seen = {sample.address for sample in place.samples if sample.address}
+        return seen == {str(self._deployment.address)} if place.samples else True
+
+    def _keep(
+        self, place: PlaceMeasurement, pairs: Sequence[PairMeasurement], run_id: str
+    ) -> tuple[list[str], str]:
+        """Keep a proof of every merchant that got through; return whose, and what kept others from it."""
+        address = self._deployment.address
+        if address is None or not self._deployment.proof_bucket or not self._seen_right(place):
+            return [], f"calls of {self._deployment.place} were not seen to leave from {address}"
+        kept, trouble = [], ""
+        for one in pairs:
+            if not (one.token and one.token.ok and one.reachable and one.reachable.ok):
+                continue
+            ordered = one.order is not None and one.order.ok
+            proof = Proof(
+                environment=self._deployment.environment,
+                merchant=one.merchant,
+                address=address,
+                proven_at=self._now,
+                vantage=Origin.FUNCTION,
+                order=Order.PROVEN if ordered else Order.NOT_PROVEN,
+                source=self._deployment.place,
+                run_id=run_id,
+            )
+            try:
+                self._cloud.keep(proof)
+            except ToolkitError as error:
+                trouble = str(error)
+            else:
+                kept.append(one.merchant)
+        return kept, trouble
