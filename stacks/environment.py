@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
 
 import pulumi
 
@@ -13,13 +13,16 @@ from stacks.contract import CONTRACT_VERSION, StackOutputs, secret_name
 from stacks.egress_plan import EgressPlan, SlotPlan, plan_egress
 from stacks.existing import ExistingNetwork, Gateway, look_existing, slots_of
 from stacks.fixed import refuse_moves
-from stacks.labels import EGRESS, NETWORK, SECRETS, Labels
+from stacks.labels import EGRESS, NETWORK, SECRETS, VERIFIER, Labels
 from stacks.lookups import gather, read_managed
 from stacks.model import StackConfig
 from stacks.network import Network
 from stacks.schema import EgressMode
 from stacks.secrets_store import SecretsStore
 from stacks.static_egress import StaticEgress
+
+if TYPE_CHECKING:
+    from stacks.verifier import Verifier
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The project folder, which holds Pulumi.yaml, stacks/ and allowlist/."""
@@ -81,6 +84,9 @@ class Environment(pulumi.ComponentResource):
         network = self._network() if decisions.plan.exits is not None else None
         egress = self._egress(decisions.plan, network)
         store = self._store()
+        verifier = (
+            self._verifier(decisions, network, egress, store) if self._settings.verifier.enabled else None
+        )
         self.outputs = cast(
             StackOutputs,
             {
@@ -88,9 +94,9 @@ class Environment(pulumi.ComponentResource):
                 **_network_outputs(network, decisions.existing),
                 **self._egress_outputs(decisions, egress),
                 **self._store_outputs(store),
-                "verifierFunctions": {},
-                "controlFunction": None,
-                "proofBucket": None,
+                "verifierFunctions": dict(verifier.functions) if verifier else {},
+                "controlFunction": verifier.control if verifier else None,
+                "proofBucket": verifier.proof_bucket if verifier else None,
             },
         )
         self.register_outputs({})
@@ -141,6 +147,44 @@ class Environment(pulumi.ComponentResource):
                 "labels": self._labels,
                 "iam": self._settings.iam,
                 "protect": self._settings.protect,
+            },
+            self._inside,
+        )
+
+    def _verifier(
+        self,
+        decisions: Decisions,
+        network: Network | None,
+        egress: StaticEgress | None,
+        store: SecretsStore,
+    ) -> "Verifier":
+        """Put a function into every zone that has a way out."""
+        from stacks.verifier import Verifier  # noqa: PLC0415 - half a second that others need not pay
+
+        addresses: dict[str, pulumi.Input[str]] = {}
+        if decisions.existing:
+            by_zone = {gateway.zone: str(gateway.address) for gateway in decisions.gateways.values()}
+            addresses |= {zone: by_zone[via] for zone, via in decisions.existing.exits.items() if via}
+        elif egress:
+            exits = decisions.plan.exits or {}
+            addresses |= {zone: egress.addresses[slot].public_ip for zone, slot in exits.items() if slot}
+        found: Network | ExistingNetwork | None = network or decisions.existing
+        assert found is not None  # noqa: S101 - the settings refuse a verifier without a network
+        return Verifier(
+            VERIFIER,
+            {
+                "settings": self._settings.verifier,
+                "project": PROJECT,
+                "partner": self._identity()["partner"],
+                "merchants": sorted(merchant.name for merchant in self._settings.merchants),
+                "vpc_id": found.vpc_id,
+                "subnets": {zone: found.private_subnets[zone] for zone in addresses},
+                "addresses": addresses,
+                "key_arn": store.key_arn,
+                "region": self._config.region,
+                "account_id": self._config.account_id,
+                "labels": self._labels,
+                "iam": self._settings.iam,
             },
             self._inside,
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from stacks.contract import TAG_ENVIRONMENT, TAG_SLOT
 
 PREFIX = "flexpay"
-NETWORK, EGRESS, SECRETS = "network", "egress", "secrets"
+NETWORK, EGRESS, SECRETS, VERIFIER = "network", "egress", "secrets", "verifier"
 """Logical names of the components, which their children's names begin with. They stand in every
 stack's state: renaming one needs an alias."""
 

@@ -5,6 +5,7 @@ misspelt key must not become a silent default. Over 300 lines, because the setti
 and read best as one page.
 """
 
+import re
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, Literal, Self
@@ -42,6 +43,9 @@ from stacks.values import (
     slot_zone,
     zone_number,
 )
+
+SCHEDULE = r"rate\(\d+ (minute|hour|day)s?\)|cron\([^()]+\)"
+"""What EventBridge Scheduler takes for something that recurs."""
 
 
 class Strict(BaseModel):
@@ -316,6 +320,13 @@ class VerifierSettings(Strict):
         default=None, description="SNS topic for alarms of gateways and proofs; absent: no alarms"
     )
 
+    @field_validator("schedule")
+    @classmethod
+    def _expression(cls, schedule: str | None) -> str | None:
+        if schedule is not None and not re.fullmatch(SCHEDULE, schedule):
+            raise ValueError("must be rate(N minutes|hours|days) or cron(six fields), e.g. `rate(1 hour)`")
+        return schedule
+
 
 class IamSettings(Strict):
     """House rules for every role and policy that is created."""
@@ -403,6 +414,16 @@ class Settings(Strict):
             raise ValueError("network.zones: name at least one zone ID, e.g. [use1-az1, use1-az2]")
         self._slots_fit()
         self._routes_fit(mode)
+        return self
+
+    @model_validator(mode="after")
+    def _proofs_can_be_made(self) -> Self:
+        if self.verifier.enabled and self.egress.mode is EgressMode.EXTERNAL:
+            raise ValueError("verifier.enabled: mode external has no subnet to put a function into")
+        if self.verifier.enabled and self.verifier.schedule and not self.partner.echo:
+            raise ValueError(
+                "verifier.schedule: needs partner.echo: nobody else looks where a scheduled call leaves from"
+            )
         return self
 
     def _nothing_of_ours(self) -> Self:

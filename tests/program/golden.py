@@ -15,6 +15,7 @@ from tests.program.run import deploy, stack_config
 
 FOLDER = Path(__file__).with_name("urns")
 NETWORK = {"cidr": "10.64.0.0/16", "zones": ["use1-az1", "use1-az4", "use1-az6"]}
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:alarms"
 
 
@@ -95,6 +96,19 @@ CONFIGURATIONS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
                 "flowLogs": True,
             },
             "verifier": {"alarmTopicArn": TOPIC},
+        },
+        {},
+    ),
+    "verifier": (
+        {
+            "network": NETWORK,
+            "partner": {
+                "serverUrl": "https://partner.example",
+                "orders": "test",
+                "echo": ["https://echo.example"],
+            },
+            "verifier": {"enabled": True, "schedule": "rate(1 hour)", "alarmTopicArn": TOPIC},
+            "iam": {"path": "/flexpay/", "permissionsBoundary": BOUNDARY},
         },
         {},
     ),

@@ -15,6 +15,12 @@ CARRIES_NO_TAGS = {
     "aws:ec2/routeTableAssociation:RouteTableAssociation",
     "aws:iam/rolePolicy:RolePolicy",
     "aws:kms/alias:Alias",
+    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
+    "aws:s3/bucketPolicy:BucketPolicy",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    "aws:s3/bucketVersioning:BucketVersioning",
+    "aws:scheduler/schedule:Schedule",
     "aws:secretsmanager/secretPolicy:SecretPolicy",
 }
 """AWS keeps no tags on these."""
@@ -32,6 +38,14 @@ MAY_GO = {
     "aws:ec2/vpcEndpoint:VpcEndpoint",
     "aws:iam/role:Role",
     "aws:iam/rolePolicy:RolePolicy",
+    "aws:lambda/function:Function",
+    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
+    "aws:s3/bucket:Bucket",
+    "aws:s3/bucketPolicy:BucketPolicy",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    "aws:s3/bucketVersioning:BucketVersioning",
+    "aws:scheduler/schedule:Schedule",
 }
 """Not protected: they hold no address and no credential, or cannot go while what they hold is protected."""
 
@@ -66,7 +80,7 @@ def test_addresses_and_gateways_are_tagged_with_their_slot(cloud: Cloud) -> None
 
 
 def test_everything_hangs_under_its_component(cloud: Cloud) -> None:
-    inner = {"StaticEgress", "Network", "SecretsStore"}
+    inner = {"StaticEgress", "Network", "SecretsStore", "Verifier"}
     for line in cloud.names:
         chain = line.partition("::")[0].split("$")
         if len(chain) > 1:
@@ -105,7 +119,13 @@ def test_gateways_wait_for_the_internet_gateway(cloud: Cloud) -> None:
 
 def test_nothing_waits_that_aws_does_not_make_wait(cloud: Cloud) -> None:
     waiting = {kind for (kind, _), options in cloud.options.items() if options.depends_on}
-    assert waiting <= {NAT, "aws:ec2/flowLog:FlowLog"}
+    assert waiting <= {
+        NAT,
+        "aws:ec2/flowLog:FlowLog",
+        "aws:lambda/function:Function",
+        "aws:s3/bucketPolicy:BucketPolicy",
+        "aws:scheduler/schedule:Schedule",
+    }
 
 
 def test_private_subnets_have_no_other_way_out() -> None:
