@@ -29,6 +29,8 @@ class SlotPlan:
     """Named in egress.replace, which lifts the protection of its gateway."""
     active: bool
     """Carries traffic once the plan is carried out."""
+    adopt_gateway: str | None = None
+    """Gateway to import: an update broke off after AWS had made it and before the state knew."""
 
     @property
     def zone(self) -> str:
@@ -72,12 +74,23 @@ def plan_egress(settings: Settings, facts: Facts) -> EgressPlan:
                 gateway=slot in used | staying,
                 planned=slot in settings.egress.replace,
                 active=slot in used,
+                adopt_gateway=_unfinished(slot, facts),
             )
             for slot, allocation in adopted.items()
         ),
         exits=exits,
         warnings=tuple(warnings),
     )
+
+
+def _unfinished(slot: str, facts: Facts) -> str | None:
+    found = facts.found.gateways.get(slot, ())
+    if len(found) > 1:
+        raise Refused(
+            f"slot {slot}: {len(found)} NAT gateways carry its tags: {', '.join(found)}; take the tag "
+            "flexpay:slot off all but the one that holds the slot's address"
+        )
+    return found[0] if found else None
 
 
 def _may_carry(

@@ -57,6 +57,8 @@ class Found:
     """By slot: the addresses that carry its tags and that the stack does not manage."""
     named: Mapping[str, Allocation] = field(default_factory=dict)
     """By allocation ID from the settings; absent: AWS knows no such allocation here."""
+    gateways: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By slot that has an address here and no gateway: the gateways that carry its tags."""
     gone: frozenset[str] = frozenset()
     """Allocations that the stack manages and AWS holds no more."""
 

@@ -21,7 +21,7 @@ from stacks.adoption import Refused
 from stacks.contract import TAG_ENVIRONMENT, TAG_SLOT
 from stacks.facts import Allocation, Approvals, Facts, Found, Managed
 from stacks.labels import EGRESS, NETWORK, slot_of
-from stacks.schema import Settings
+from stacks.schema import AddressRole, Settings
 from stacks.values import slot_zone
 
 ADDRESS = "flexpay:index:StaticEgress$aws:ec2/eip:Eip"
@@ -107,8 +107,27 @@ def look(settings: Settings, managed: Managed) -> Found:
         environment=frozenset(ours.values()),
         tagged={slot: tuple(found) for slot, found in tagged.items()},
         named=named,
+        gateways=_unfinished_gateways(settings, managed),
         gone=_gone(known - set(ours)),
     )
+
+
+def _unfinished_gateways(settings: Settings, managed: Managed) -> dict[str, tuple[str, ...]]:
+    """Look for gateways that AWS made for an update that broke off before its state knew of them."""
+    waiting = [
+        slot
+        for slot, entry in settings.slots.items()
+        if entry.role is AddressRole.ACTIVE and slot in managed.addresses and slot not in managed.gateways
+    ]
+    found = {}
+    for slot in waiting:
+        with _asking(f"NAT gateways of slot {slot}", "ec2:DescribeNatGateways"):
+            gateways = ec2.get_nat_gateways(
+                tags={TAG_ENVIRONMENT: settings.environment, TAG_SLOT: slot},
+                filters=[ec2.GetNatGatewaysFilterArgs(name="state", values=["available", "pending"])],
+            )
+        found[slot] = tuple(gateways.ids)
+    return found
 
 
 def _somebody_elses(settings: Settings) -> set[str]:

@@ -88,6 +88,7 @@ class StaticEgress(pulumi.ComponentResource):
                 protect=self._args["protect"],
                 planned=slot.planned,
                 parent=self,
+                adopt=slot.adopt_gateway,
                 # AWS fails a public gateway whose VPC has no internet gateway attached yet
                 depends_on=[attached] if attached is not None else None,
             ),

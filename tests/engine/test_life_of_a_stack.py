@@ -1,13 +1,17 @@
 """The program through the real engine: what changes, and what must never."""
 
 import json
+import os
+import signal
+import subprocess
+import time
 from typing import Any
 
 import boto3  # noqa: F401  # loaded once per worker, not within a test's time
 import pytest
 
 from stacks.contract import TAG_SLOT
-from tests.engine.project import Project
+from tests.engine.project import STACK, Project
 
 pytestmark = pytest.mark.engine
 EIP = "aws:ec2/eip:Eip"
@@ -22,6 +26,12 @@ def by_slot(project: Project) -> dict[str, tuple[str, str]]:
         for tag in item.get("Tags", [])
         if tag["Key"] == TAG_SLOT
     }
+
+
+def nat_gateways(project: Project) -> set[str]:
+    """The NAT gateways that AWS has, dead ones left out."""
+    found = project.client("ec2").describe_nat_gateways()["NatGateways"]
+    return {one["NatGatewayId"] for one in found if one["State"] in ("pending", "available")}
 
 
 class TestAnUntouchedStack:
@@ -141,6 +151,37 @@ def test_an_up_that_fails_half_way_is_finished_by_the_next_without_a_second_addr
     assert set(after) == {"use1-az1/1", "use1-az4/1", "use1-az6/1"}
     assert {slot: after[slot] for slot in left} == left
     assert len(project.allocated()) == len(after)
+    assert set(project.preview()["changeSummary"]) == {"same"}
+
+
+def test_an_up_that_was_killed_while_aws_made_its_gateways_is_finished_by_the_next(project: Project) -> None:
+    ec2 = project.client("ec2")
+    slow = {"action": "DescribeNatGateways", "kind": "delay", "seconds": 60}
+    project.control("POST", "/sandbox/faults", slow)
+    engine = subprocess.Popen(
+        ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", STACK],
+        cwd=project.folder,
+        env=project.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while len([one for one in ec2.describe_addresses()["Addresses"] if "AssociationId" in one]) < 3:
+        assert time.monotonic() < deadline, "the gateways were never made"
+        time.sleep(0.1)
+    checkpoint = project.world.state / "backend" / ".pulumi" / "stacks" / "flexpay-egress" / f"{STACK}.json"
+    while time.time() - checkpoint.stat().st_mtime < 2:  # the engine does not replace this file atomically
+        time.sleep(0.1)
+    os.killpg(engine.pid, signal.SIGKILL)
+    engine.wait()
+    project.control("DELETE", "/sandbox/faults")
+    before, made = by_slot(project), nat_gateways(project)
+    assert (len(before), len(made)) == (3, 3)
+    assert project.pulumi("cancel", "--yes").returncode == 0
+    project.up()
+    assert (by_slot(project), nat_gateways(project)) == (before, made)
+    assert {one["natGatewayId"] for one in project.outputs()["egressAddresses"]} == made
     assert set(project.preview()["changeSummary"]) == {"same"}
 
 

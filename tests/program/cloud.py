@@ -61,6 +61,8 @@ class Cloud(Mocks):
     """URN → {type, outputs}, as the last update left it."""
     lookups: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     """Invoke → ID → answer: the network of mode existing."""
+    left_gateways: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Slot → gateways with its tags that the state does not know."""
     zone_types: Mapping[str, str] = field(default_factory=dict)
     recorded: list[MockResourceArgs] = field(default_factory=list)
     options: dict[tuple[str, str], pulumi.ResourceOptions] = field(default_factory=dict)
@@ -82,7 +84,7 @@ class Cloud(Mocks):
                 "publicIp": before.address if before else address_of(args.name),
             }
         elif args.typ == NAT:
-            identity = f"nat-{number(args.name)}"
+            identity = args.resource_id or f"nat-{number(args.name)}"
         elif args.typ == "aws:ec2/vpc:Vpc":
             made |= {"defaultRouteTableId": "rtb-main"}
         return identity, {**args.inputs, **made}
@@ -97,10 +99,8 @@ class Cloud(Mocks):
     def call(self, args: MockCallArgs) -> Any:
         self.asked.append(args.token)
         match args.token:
-            case "pulumi:pulumi:readStackOutputs":
-                return {"outputs": self.outputs}
-            case "pulumi:pulumi:readStackResourceOutputs":
-                return {"outputs": self.state}
+            case "pulumi:pulumi:readStackOutputs" | "pulumi:pulumi:readStackResourceOutputs":
+                return {"outputs": self.outputs if args.token.endswith("StackOutputs") else self.state}
             case "aws:ec2/getEips:getEips":
                 found = {key: one for key, one in self.held.items() if _matches(key, one, args.args)}
                 return {"allocationIds": [*found], "publicIps": [one.address for one in found.values()]}
@@ -112,6 +112,8 @@ class Cloud(Mocks):
                     "tags": one.tags,
                     "networkInterfaceId": one.interface,
                 }
+            case "aws:ec2/getNatGateways:getNatGateways":
+                return {"ids": [*self.left_gateways.get(args.args["tags"]["flexpay:slot"], ())]}
             case "aws:index/getAvailabilityZone:getAvailabilityZone":
                 kind = self.zone_types.get(args.args["zoneId"], "availability-zone")
                 return {**args.args, "networkBorderGroup": REGION, "zoneType": kind}

@@ -48,6 +48,35 @@ def test_an_update_that_broke_off_before_it_had_outputs_is_simply_finished() -> 
     assert again == outputs
 
 
+def without_gateway(cloud: Cloud, name: str) -> Cloud:
+    """Return the state of an update that was killed while AWS made a gateway."""
+    kept = {urn: one for urn, one in cloud.state.items() if not (one["type"] == NAT and urn.endswith(name))}
+    return replace(cloud, state=kept, outputs={})
+
+
+def test_a_gateway_that_a_killed_update_left_is_taken_over() -> None:
+    outputs, first = deploy(stack_config())
+    killed = without_gateway(next_cloud(outputs, first), "egress-use1-az1-1")
+    again, second = deploy(stack_config(), replace(killed, left_gateways={"use1-az1/1": ("nat-left",)}))
+    imported = {name: one.import_ for (kind, name), one in second.options.items() if kind == NAT}
+    assert imported == {"egress-use1-az1-1": "nat-left", "egress-use1-az4-1": None}
+    assert again["egressAddresses"][0]["natGatewayId"] == "nat-left"
+
+
+def test_a_killed_update_that_had_made_no_gateway_makes_one() -> None:
+    outputs, first = deploy(stack_config())
+    again, second = deploy(stack_config(), without_gateway(next_cloud(outputs, first), "egress-use1-az1-1"))
+    assert not [name for (kind, name), one in second.options.items() if kind == NAT and one.import_]
+    assert again == outputs
+
+
+def test_two_gateways_with_the_tags_of_one_slot_are_refused_by_name() -> None:
+    outputs, first = deploy(stack_config())
+    killed = without_gateway(next_cloud(outputs, first), "egress-use1-az1-1")
+    with pytest.raises(pulumi.RunError, match=r"use1-az1/1: 2 NAT gateways carry its tags: nat-a, nat-b"):
+        deploy(stack_config(), replace(killed, left_gateways={"use1-az1/1": ("nat-a", "nat-b")}))
+
+
 def test_a_new_slot_of_a_deployed_zone_takes_only_an_address_that_fits_it() -> None:
     outputs, first = deploy(stack_config())
     second = next_cloud(outputs, first)
