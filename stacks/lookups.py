@@ -4,6 +4,7 @@ Runs before anything is registered and changes nothing. An ordinary update, in w
 manages every slot, asks AWS one question.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +29,8 @@ ADDRESS = "flexpay:index:StaticEgress$aws:ec2/eip:Eip"
 GATEWAY = "flexpay:index:StaticEgress$aws:ec2/natGateway:NatGateway"
 VPC = "flexpay:index:Network$aws:ec2/vpc:Vpc"
 SUBNET = "flexpay:index:Network$aws:ec2/subnet:Subnet"
+WRITING_SECONDS = (0.1, 0.2, 0.4, 0.8, 0.0)
+"""Pauses between attempts to read a state that is just being written; zero: no further attempt."""
 PROMISED = (Standing.WAITING, Standing.APPROVED)
 
 
@@ -67,8 +70,17 @@ def read_managed() -> Managed:
 
 
 def _invoke(token: str, **arguments: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = pulumi.runtime.invoke(token, arguments).value["outputs"]
-    return found
+    for pause in WRITING_SECONDS:
+        try:
+            found: Mapping[str, Any] = pulumi.runtime.invoke(token, arguments).value["outputs"]
+        except Exception as error:
+            # the engine is writing its own first steps, and a backend of files does not do that atomically
+            if "checkpoint" not in str(error) or not pause:
+                raise
+            time.sleep(pause)
+        else:
+            return found
+    raise AssertionError("the last pause is zero")
 
 
 def _of_type(
