@@ -240,8 +240,8 @@ def _carrier_stays(
         if target != sacred.resource.urn and not case.may_carry(target):
             yield sacred.block(
                 old.urn,
-                f"would lead to {_told(case, target)} instead of {sacred.address}",
-                SUBMIT,
+                f"would lead to {_told(case, target)}, instead of {sacred.address}",
+                _way_out(case, target),
             )
 
 
@@ -264,8 +264,20 @@ def _moved(case: _Case, sacred: _Sacred) -> bool:
 def _told(case: _Case, address_urn: str) -> str:
     if not address_urn:
         return "a way out that this stack does not hold"
-    address = _public_address(case.after.resources[address_urn])
-    return f"{address}, approved for no merchant," if address else "an address not allocated yet"
+    resource = case.after.resources[address_urn]
+    address = _public_address(resource)
+    if address:
+        return f"{address}, approved for no merchant"
+    if resource.id:
+        return f"{resource.id}, adopted in this plan, whose address a preview does not tell"
+    return "an address not allocated yet"
+
+
+def _way_out(case: _Case, address_urn: str) -> str:
+    resource = case.after.resources.get(address_urn)
+    if resource and resource.id and not _public_address(resource):
+        return "adopt it with role: spare and run `pulumi up`; the next preview tells its address"
+    return SUBMIT
 
 
 def _approved_only(case: _Case) -> Iterator[GuardFinding]:
@@ -281,8 +293,8 @@ def _approved_only(case: _Case) -> Iterator[GuardFinding]:
             route.urn,
             str(address or ""),
             "",
-            f"{route.name}: {'leads' if known else 'would lead'} to {_told(case, target).rstrip(',')}",
-            SUBMIT,
+            f"{route.name}: {'leads' if known else 'would lead'} to {_told(case, target)}",
+            _way_out(case, target),
         )
 
 

@@ -293,3 +293,16 @@ def test_an_approved_address_that_a_new_stack_adopts_may_carry_traffic() -> None
     plan = parse_plan(json.dumps(raw))
     assert judge(plan, ledger([IPv4Address("192.0.2.1")])) == []
     assert blocked(judge(plan, ledger([IPv4Address("192.0.2.2")]))) == {ROUTE}
+
+
+def test_an_adopted_address_that_the_preview_does_not_tell_carries_no_traffic_yet() -> None:
+    raw = json.loads(text("first-roll-out"))
+    for step in raw["steps"]:
+        if step["urn"].endswith(ADDRESS):
+            step["op"] = "import"
+            step["newState"]["importID"] = "eipalloc-1"
+    raw["changeSummary"] = {}
+    (finding,) = judge(parse_plan(json.dumps(raw)), ledger([IPv4Address("192.0.2.1")]))
+    assert finding.severity is Severity.BLOCK
+    assert "eipalloc-1" in finding.problem
+    assert "role: spare" in finding.way_out
