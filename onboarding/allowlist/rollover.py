@@ -122,7 +122,9 @@ def _begun(world: World, held: Sequence[Held]) -> Iterator[tuple[Held | None, He
 
 def _move(world: World, stack: Stack, zone: str, old: Held | None, new: Held | None) -> Move:
     zone_slots = {one.slot for one in _zones(world, stack).get(zone, ())}
-    steps = (*(ARRIVAL if new or (old and old.active) else ()), *(DEPARTURE if old else ()))
+    # what no stack declares any more carries nothing, so nothing has to come in its place
+    arriving = old.declared and (new or old.active) if old else True
+    steps = (*(ARRIVAL if arriving else ()), *(DEPARTURE if old else ()))
     facts = Facts(world, stack, old, new)
     stages: list[Stage] = []
     pending = False

@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,18 +15,10 @@ from onboarding.cli.options import (
     OutputFiles,
     Stacks,
     Verbose,
-    ledger_path,
     load_environments,
 )
 from onboarding.errors import InputError
 from onboarding.exit_codes import worst
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from onboarding.allowlist.actual import Actual
-    from onboarding.deployment import Environment
-    from onboarding.proof import Pair, Proof
 
 
 def status(
@@ -68,31 +60,14 @@ def status(
     It only reads, and needs no credentials of the partner.
     """
     from onboarding.allowlist.clocks import Limits
-    from onboarding.allowlist.reconciliation import reconcile
     from onboarding.allowlist.status_report import as_document, as_prometheus, as_text
+    from onboarding.cli.looking import look
     from onboarding.files import write_atomically
-    from onboarding.ledger_file import read_ledger
 
     environments = load_environments(stack, outputs, directory)
-    if ledger and len(environments) > 1:
-        raise InputError(
-            f"--ledger names one file, and there are several environments: "
-            f"{', '.join(environment.name for environment in environments)}",
-            hint="leave --ledger out; every environment has allowlist/<environment>.yaml",
-        )
-    # every file is read before AWS is asked, so that a damaged one costs no time
-    ledgers = [
-        read_ledger(ledger_path(ledger, directory, environment), environment=environment.name)
-        for environment in environments
-    ]
-    proofs = [_proofs(directory, environment, offline=offline) for environment in environments]
-    actuals = [None if offline else _actual(environment) for environment in environments]
-    now = datetime.now(UTC)
     limits = Limits(usual_answer_days, unproven_days, proof_days)
-    reports = [
-        reconcile(environment, actual, books, proven, now=now, limits=limits)
-        for environment, actual, books, proven in zip(environments, actuals, ledgers, proofs, strict=True)
-    ]
+    seen = look(environments, directory, ledger, offline=offline, now=datetime.now(UTC), limits=limits)
+    reports = [one.report for one in seen]
     if prometheus:
         try:
             write_atomically(prometheus, as_prometheus(reports))
@@ -103,22 +78,3 @@ def status(
     else:
         terminal.product("\n\n".join(as_text(report) for report in reports))
     raise typer.Exit(worst(report.outcome for report in reports))
-
-
-def _proofs(directory: Path, environment: "Environment", *, offline: bool) -> "Mapping[Pair, Proof]":
-    from onboarding.cli.verify_adapters import read_proofs
-    from onboarding.proof import LocalProofs
-
-    return LocalProofs(directory).read(environment.name) if offline else read_proofs(directory, environment)
-
-
-def _actual(environment: "Environment") -> "Actual":
-    from onboarding.allowlist.actual import actual_of, places
-    from onboarding.aws.clients import Clients
-    from onboarding.aws.views import read_views
-
-    wanted = places(environment)
-    regions = ", ".join(sorted({region for _, region in wanted})) or "no region"
-    with terminal.working(f"{environment.name}: asking AWS about {regions}"):
-        views, unanswered = read_views(Clients(), wanted)
-    return actual_of(environment, views, unanswered)

@@ -2,7 +2,7 @@
 
 import typer
 
-from onboarding.cli import addresses, allowlist, credentials, guard, preflight, rollover, verify
+from onboarding.cli import addresses, allowlist, credentials, guard, overview, preflight, rollover, verify
 
 app = typer.Typer(
     name="flexpay-onboard",
@@ -27,6 +27,7 @@ app.add_typer(addresses.app, name="addresses")
 app.add_typer(allowlist.app, name="allowlist")
 app.add_typer(credentials.app, name="credentials")
 app.command("guard")(guard.guard)
+app.command("overview")(overview.overview)
 app.command("preflight")(preflight.preflight)
 app.command("rollover")(rollover.rollover)
 app.command("verify")(verify.verify)

@@ -12,11 +12,13 @@ from onboarding.errors import InputError
 
 if TYPE_CHECKING:
     from onboarding.allowlist.actual import Actual
+    from onboarding.allowlist.clocks import Limits
     from onboarding.allowlist.ledger import Ledger
     from onboarding.allowlist.network_view import RegionView
     from onboarding.allowlist.reconciliation import Report
     from onboarding.aws.views import Place
     from onboarding.deployment import Environment
+    from onboarding.proof import Pair, Proof
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,11 @@ def look(
     *,
     offline: bool,
     now: datetime,
+    limits: "Limits | None" = None,
 ) -> list[Seen]:
     """Read ledgers and proofs, ask AWS unless ``offline``, and reconcile. Raises InputError."""
     from onboarding.allowlist.reconciliation import reconcile
     from onboarding.ledger_file import read_ledger
-    from onboarding.proof import LocalProofs
 
     if ledger and len(environments) > 1:
         raise InputError(
@@ -53,12 +55,20 @@ def look(
         read_ledger(ledger_path(ledger, directory, environment), environment=environment.name)
         for environment in environments
     ]
-    proofs = [LocalProofs(directory).read(environment.name) for environment in environments]
+    proofs = [_proofs(directory, environment, offline=offline) for environment in environments]
     seen = []
     for environment, books, proven in zip(environments, ledgers, proofs, strict=True):
         views, actual = ({}, None) if offline else _asked(environment)
-        seen.append(Seen(environment, books, views, reconcile(environment, actual, books, proven, now=now)))
+        report = reconcile(environment, actual, books, proven, now=now, limits=limits)
+        seen.append(Seen(environment, books, views, report))
     return seen
+
+
+def _proofs(directory: Path, environment: "Environment", *, offline: bool) -> "Mapping[Pair, Proof]":
+    from onboarding.cli.verify_adapters import read_proofs
+    from onboarding.proof import LocalProofs
+
+    return LocalProofs(directory).read(environment.name) if offline else read_proofs(directory, environment)
 
 
 def _asked(environment: "Environment") -> "tuple[Mapping[Place, RegionView], Actual]":

@@ -60,8 +60,8 @@ def rollover(
 
     \b
     exit 0  nothing is under way, the move is complete, or the checked step is due
-         1  out of order, for example traffic moved to an unapproved address; or the step is not due
-         3  under way: the partner has to answer, or the next step is yours
+         1  out of order, for example traffic moved to an unapproved address
+         3  under way: the partner has to answer, or the next step is yours; another one is not due
          4  AWS gave no usable answer
     """
     from onboarding.allowlist.rollover import move_of, outcome, under_way

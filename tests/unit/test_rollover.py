@@ -117,7 +117,7 @@ class TestOnTheWay:
         move = the_move(known)
         assert due(move) is step
         states = [stage.state for stage in move.stages]
-        reached = list(Step).index(step)
+        reached = [stage.step for stage in move.stages].index(step)
         assert states[:reached] == [State.DONE] * reached
         assert states[reached] is (State.WAITING if step is Step.APPROVAL else State.DUE)
         assert set(states[reached + 1 :]) <= {State.LATER, State.DONE}
@@ -253,6 +253,12 @@ def test_a_zone_without_an_attached_address_goes_the_first_half_only() -> None:
 def test_an_address_run_by_somebody_else_is_not_ours_to_move() -> None:
     external = replace(declared(B, slot=f"external/{B}"), zone="external")
     assert under_way(world([old(), external], NEW_LISTED)) == []
+
+
+def test_what_no_stack_declares_waits_for_no_other_address() -> None:
+    known = world([new("active", gateway=True)], OLD_RETIRED, proven=[], left=[A])
+    assert due(the_move(known)) is Step.RELEASE
+    assert the_move(known).stages[0].step is Step.DETACH
 
 
 def test_a_zone_that_no_stack_has_and_a_slot_of_another_zone_are_refused() -> None:
