@@ -49,8 +49,8 @@ def _missing(settings: Settings, facts: Facts) -> list[str]:
     shown = ", ".join(map(str, missing))
     return [
         f"environment {settings.environment}: the ledger has {shown}, and no address here carries the "
-        f"environment's tag and this value. If it was released: {RECOVER} {missing[0]}. If another stack "
-        f"holds it: name it in egress.elsewhere. If it was given up: record it as retired"
+        f"environment's tag and this value. If it was released: {RECOVER} {missing[0]} --slot SLOT. If "
+        f"another stack holds it: name it in egress.elsewhere. If it was given up: record it as retired"
     ]
 
 
@@ -67,13 +67,14 @@ def _for_slot(
         if declared in facts.approvals.promised:
             raise Refused(
                 f"slot {slot}: its address {declared} is known to the partner and is neither in this stack "
-                f"nor in AWS under the slot's tags; a new one would not be let in: {RECOVER} {declared}"
+                f"nor in AWS under the slot's tags; a new one would not be let in: {RECOVER} {declared} "
+                f"--slot {slot}"
             )
         return None
     if declared in facts.approvals.promised and declared != chosen.address:
         raise Refused(
             f"slot {slot}: its tags are on {chosen}, but its address was {declared}, which the partner "
-            f"knows: put the tags back, or {RECOVER} {declared}"
+            f"knows: put the tags back, or {RECOVER} {declared} --slot {slot}"
         )
     if (chosen.environment, chosen.slot) not in ((None, None), (settings.environment, slot)):
         raise Refused(
@@ -107,7 +108,7 @@ def _stays(slot: str, entry: SlotSettings, ours: Allocation, facts: Facts) -> No
     if ours.allocation_id in facts.found.gone:
         raise Refused(
             f"slot {slot}: {ours} is in this stack's state and AWS holds it no more: somebody released it. "
-            f"{RECOVER} {ours.address}, then `pulumi refresh`"
+            f"{RECOVER} {ours.address} --slot {slot}, then `pulumi refresh`"
         )
 
 

@@ -113,7 +113,7 @@ def _one_declared(stack: Stack, view: RegionView, declared: EgressAddress) -> It
         yield Gap(
             "missing",
             f"{subject}: {declared.allocation_id} is not in {where}; the address is lost unless "
-            f"`addresses recover {declared.address}` gets it back",
+            f"`addresses recover {declared.address} --slot {declared.slot}` gets it back",
             declared.address,
         )
         return

@@ -189,7 +189,8 @@ def _lost(case: Case, declared: EgressAddress) -> Row:
         ExitCode.FINDING,
         f"{declared.allocation_id} is not in account {declared.account_id}, {declared.region}, "
         f"so it is not ours any more{approved}",
-        "`flexpay-onboard addresses recover {address}` at once: AWS gives it back only while nobody has it",
+        f"`flexpay-onboard addresses recover {{address}} --slot {declared.slot}` at once: AWS gives it back "
+        "only while nobody has it",
     )
 
 
