@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from onboarding.errors import InputError
 from onboarding.files import write_atomically
@@ -114,14 +114,6 @@ def _text(raw: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(f"{key}: must be text, found {value!r}")
     return value
-
-
-class ProofReader(Protocol):
-    """A place where proofs are kept."""
-
-    def read(self, environment: str) -> Mapping[Pair, Proof]:
-        """Return the last proof of every merchant and address."""
-        ...
 
 
 def last_proofs(local: Mapping[Pair, Proof], cloud: Mapping[Pair, Proof]) -> dict[Pair, Proof]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 SATURDAY = 5
+BUSINESS_DAYS_A_WEEK = 5
 A_WEEK = 7
 
 
@@ -33,7 +34,7 @@ def business_days(since: datetime, now: datetime) -> int:
         return 0
     weeks, rest = divmod((end - start).days, A_WEEK)
     extra = sum(_works(start + timedelta(days=A_WEEK * weeks + day)) for day in range(1, rest + 1))
-    return weeks * SATURDAY + extra
+    return weeks * BUSINESS_DAYS_A_WEEK + extra
 
 
 def _works(day: date) -> bool:

@@ -15,7 +15,10 @@ from onboarding.verification.results import Results
 CERTIFICATE_WARNING_DAYS = 14
 SHORT_TOKEN_SECONDS = 120.0
 _CERTIFICATE = frozenset({Kind.TLS_EXPIRED, Kind.TLS_NAME, Kind.TLS_UNTRUSTED, Kind.TLS})
-_UNCERTAIN_ORDER = "the order may have been placed all the same and is not repeated; look for externalId "
+_UNCERTAIN_ORDER = (
+    "the order may have been placed all the same and is not repeated; ask the partner for one whose "
+    "externalId is this report's run id"
+)
 
 
 def addresses_approved(facts: Facts, subject: Subject, prior: Results) -> Verdict:
@@ -160,7 +163,7 @@ def order_accepted(facts: Facts, subject: Subject, prior: Results) -> Verdict:
     template = facts.environment.merchants[subject.merchant or ""].test_order
     verdict = judged(made[0], "accepted, with an order id", found=f"template {template} accepted")
     if verdict.outcome is Outcome.ERROR:
-        step = f"{verdict.next_action}; {_UNCERTAIN_ORDER}in this report's run id"
+        step = f"{verdict.next_action}; {_UNCERTAIN_ORDER}"
         return Verdict(
             verdict.outcome, verdict.found, verdict.expected, step, verdict.evidence, verdict.seconds
         )

@@ -229,7 +229,7 @@ def not_let_in(facts: Facts) -> list[tuple[str, str]]:
 
 
 def report(plan: Plan, outcomes: Outcomes, *, run_id: str, seconds: float, toolkit: str) -> Report:
-    """Write up a run. Pure but for nothing: all it needs is handed in."""
+    """Write up a run. Pure."""
     results, facts = outcomes.results, outcomes.facts
     return Report(
         environment=facts.environment.name,
