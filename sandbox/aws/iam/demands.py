@@ -52,7 +52,23 @@ def arguments_of(call: Call, body: bytes) -> dict[str, Any]:
 
 
 def _anything(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
-    yield Demand(f"{call.service}:{call.action}", "*", _tagging(arguments))
+    prefix = PREFIXES.get(call.service, call.service)
+    yield Demand(f"{prefix}:{call.action}", "*", _tagging(arguments))
+
+
+def _cloudwatch(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
+    # PutMetricData has no resource; its namespace can be asked for
+    context = {**_tagging(arguments), **_given(arguments, "cloudwatch", "Namespace")}
+    yield Demand(f"cloudwatch:{call.action}", "*", context)
+
+
+def _logs(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
+    # describing is authorized on the group with an empty name, which only a pattern covers
+    group = arguments.get("logGroupName", "")
+    arn = f"arn:aws:logs:{call.region}:{call.account}:log-group:{group}"
+    tags = arguments.get("tags")
+    context = _requested({str(k): str(v) for k, v in tags.items()}) if isinstance(tags, dict) else {}
+    yield Demand(f"logs:{call.action}", str(arguments.get("resourceArn") or arn), context)
 
 
 def _secretsmanager(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
@@ -97,6 +113,21 @@ def _kms(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     context = {f"kms:encryptioncontext:{name.lower()}": (str(value),) for name, value in encryption.items()}
     given = _given(arguments, "kms", "EncryptionAlgorithm", "GranteePrincipal")
     yield _key_demand(call, f"kms:{call.action}", str(key), {**context, **given})
+
+
+def policy_change(call: Call, arguments: Mapping[str, Any], document: str) -> Demand:
+    """Return what has to be allowed, under a key policy that is to come, for changing it again.
+
+    A key that is being created has the tags of the request, and the request is what is judged;
+    AWS only documents that the caller must be able to make the PutKeyPolicy request.
+    """
+    key = arguments.get("KeyId")
+    tags = _tagging(arguments, "TagKey")
+    if key:
+        known = resources.key(call, str(key))
+        return Demand("kms:PutKeyPolicy", known.arn, _resource_tags(known.tags), document, is_key=True)
+    new = f"arn:aws:kms:{call.region}:{call.account}:key/00000000-0000-0000-0000-000000000000"
+    return Demand("kms:PutKeyPolicy", new, tags, document, is_key=True)
 
 
 def _key_demand(call: Call, action: str, key_id: str, context: Values) -> Demand:
@@ -144,6 +175,13 @@ def _s3(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     yield Demand(f"s3:{action}", resource if bucket else "*")
 
 
+def _scheduler(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
+    name = call.path.rpartition("/schedules/")[2]
+    group = arguments.get("GroupName", "default")
+    arn = f"arn:aws:scheduler:{call.region}:{call.account}:schedule/{group}/{name}"
+    yield Demand(f"scheduler:{call.action}", arn if "/schedules/" in call.path else "*")
+
+
 def _passed_roles(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     target = arguments.get("Target")
     for role, service in (
@@ -187,12 +225,17 @@ def _resource_tags(tags: Mapping[str, str], *prefixes: str) -> Values:
     }
 
 
+PREFIXES = {"service-quotas": "servicequotas"}
+"""Services whose actions are called otherwise than boto3 calls the service."""
 OF_SERVICE: Mapping[str, Callable[[Call, Mapping[str, Any]], Iterator[Demand]]] = {
+    "cloudwatch": _cloudwatch,
     "ec2": _ec2,
     "iam": _iam,
     "kms": _kms,
     "lambda": _lambda,
+    "logs": _logs,
     "s3": _s3,
+    "scheduler": _scheduler,
     "secretsmanager": _secretsmanager,
     "sts": _sts,
 }
