@@ -25,6 +25,8 @@ CONTROL = "127.200.0.1"
 """An address of this machine that nobody ever submitted: what comes from it must be refused."""
 WAITING = 3
 PATIENCE_SECONDS = 30
+IMPATIENCE_SECONDS = 5
+"""After a second Ctrl-C, which pulumi takes as an order to drop everything."""
 
 
 class DemoError(Exception):
@@ -215,10 +217,15 @@ def _let_finish(process: subprocess.Popen[str]) -> None:
 
     pulumi finishes what AWS has begun and gives up its lock; killed, it would leave both behind.
     """
-    try:
-        process.wait(PATIENCE_SECONDS)
-    except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        process.kill()
+    for patience in (PATIENCE_SECONDS, IMPATIENCE_SECONDS):
+        try:
+            process.wait(patience)
+        except KeyboardInterrupt:
+            continue
+        except subprocess.TimeoutExpired:
+            break
+        return
+    process.kill()
 
 
 def _coloured() -> bool:

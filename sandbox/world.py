@@ -80,6 +80,7 @@ class World:
             self._write_stack_file(services["partner"].ready)
             self._register_merchants(services["partner"].ready["desk"])
             self._create_stack(pulumi)
+            self._free_stack()
         return services
 
     def stop(self, *, purge: bool = False) -> None:
@@ -160,16 +161,10 @@ class World:
         ambient.replace(installed)
 
     def _commands(self) -> dict[str, list[str]]:
+        aws, partner = str(self.state / "aws.state"), str(self.state / "partner")
         return {
-            "aws": [
-                "-m",
-                "sandbox.aws",
-                "--port",
-                str(self._port("aws")),
-                "--state",
-                str(self.state / "aws.state"),
-            ],
-            "partner": ["-m", "sandbox.flexpay", "--port", "0", "--state", str(self.state / "partner")],
+            "aws": ["-m", "sandbox.aws", "--port", str(self._port("aws")), "--state", aws],
+            "partner": ["-m", "sandbox.flexpay", "--port", "0", "--state", partner],
         }
 
     def _port(self, name: str) -> int:
@@ -244,6 +239,15 @@ class World:
         if done.returncode != 0:
             raise WorldError(f"the stack {STACK} could not be created: {done.stderr.strip()}")
 
+    def _free_stack(self) -> None:
+        """Take away the locks of engines that were killed; only this machine uses the backend."""
+        for lock in (self.state / "backend" / ".pulumi" / "locks").rglob("*.json"):
+            with suppress(FileNotFoundError, ValueError, KeyError):
+                holder = json.loads(lock.read_text(encoding="utf-8"))["pid"]
+                if not _birth(int(holder)):
+                    self._say(f"taking away the lock of pulumi process {holder}, which is gone")
+                    lock.unlink()
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self.state.mkdir(mode=0o700, exist_ok=True)
@@ -260,9 +264,8 @@ def _first_line(process: subprocess.Popen[bytes], answer: Path, log: Path, name:
             return ready
         if process.poll() is not None:
             tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:])
-            raise WorldError(
-                f"the {name} stand-in ended with {process.returncode} at once; {log} ends with\n{tail}"
-            )
+            code = process.returncode
+            raise WorldError(f"the {name} stand-in ended with {code} at once; {log} ends with\n{tail}")
         time.sleep(0.02)
     raise WorldError(f"the {name} stand-in was not ready within {START_SECONDS} s; see {log}")
 

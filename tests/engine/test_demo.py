@@ -1,12 +1,14 @@
 """`make demo`, from an empty project to a verified order, as a newcomer meets it."""
 
+import json
 import os
 import re
 import signal
+import subprocess
 
 import pytest
 
-from tests.engine.project import Project
+from tests.engine.project import STACK, Project
 from tests.engine.story import Story, play, processes_of
 
 pytestmark = pytest.mark.engine
@@ -92,6 +94,21 @@ def test_what_was_made_survives_a_stop_and_a_start(story: Story) -> None:
     assert held() == before
     assert story.project.pulumi("preview", "--expect-no-changes").returncode == 0
     assert story.verify().returncode == 0
+
+
+def test_a_lock_is_taken_away_only_from_an_engine_that_is_gone(project: Project) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    folder = project.world.state / "backend" / ".pulumi" / "locks" / "organization" / "flexpay-egress" / STACK
+    folder.mkdir(parents=True, exist_ok=True)
+    for pid in (gone.pid, os.getpid()):
+        (folder / f"{pid}.json").write_text(json.dumps({"pid": pid, "hostname": "here"}))
+    refused = project.pulumi("refresh", "--yes", "--skip-preview")
+    assert "locked by 2 lock(s)" in refused.stdout + refused.stderr
+    project.start()
+    assert [path.stem for path in folder.iterdir()] == [str(os.getpid())]
+    (folder / f"{os.getpid()}.json").unlink()
+    assert project.pulumi("refresh", "--yes", "--skip-preview").returncode == 0
 
 
 @pytest.mark.parametrize(
