@@ -1,0 +1,99 @@
+"""The sandbox as processes of this machine: which are ours, what they are told, what is forgotten."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.world import World, WorldError
+
+READY = {"aws": {"url": "http://127.0.0.1:1"}, "partner": {"url": "https://localhost:2"}}
+
+
+@pytest.fixture
+def sleeper() -> Iterator[int]:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+def birth(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+
+
+def world_with(folder: Path, **services: tuple[int, str]) -> World:
+    world = World(folder)
+    world.state.mkdir(mode=0o700)
+    content: dict[str, Any] = {
+        name: {"pid": pid, "born": born, "ready": READY[name]} for name, (pid, born) in services.items()
+    }
+    (world.state / "world.json").write_text(json.dumps(content))
+    return world
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's own")
+class TestRunning:
+    def test_a_process_is_ours_only_when_it_began_when_ours_did(self, tmp_path: Path, sleeper: int) -> None:
+        world = world_with(tmp_path, aws=(sleeper, birth(sleeper)), partner=(sleeper, "1"))
+        assert set(world.running()) == {"aws"}
+
+    def test_stop_ends_ours_and_leaves_a_stranger_with_the_same_number_alone(
+        self, tmp_path: Path, sleeper: int
+    ) -> None:
+        world_with(tmp_path, aws=(sleeper, "1")).stop(purge=True)
+        assert birth(sleeper)
+        assert not (tmp_path / ".sandbox").exists()
+
+    def test_the_environment_points_at_the_sandbox_and_at_nothing_real(
+        self, tmp_path: Path, sleeper: int
+    ) -> None:
+        both = (sleeper, birth(sleeper))
+        real = {
+            "AWS_PROFILE": "production",
+            "AWS_SESSION_TOKEN": "real",
+            "PULUMI_ACCESS_TOKEN": "real",
+            "PULUMI_BACKEND_URL": "s3://real",
+            "https_proxy": "http://proxy.example",
+            "PATH": "/usr/bin",
+            "EDITOR": "vi",
+        }
+        told = world_with(tmp_path, aws=both, partner=both).environment(real)
+        assert told["AWS_ENDPOINT_URL"] == READY["aws"]["url"]
+        assert told["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/.sandbox/backend"
+        assert told["PATH"].split(os.pathsep)[0] == f"{tmp_path}/.sandbox/bin"
+        assert told["PATH"].endswith("/usr/bin")
+        assert told["EDITOR"] == "vi"
+        assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN", "PULUMI_ACCESS_TOKEN", "https_proxy"} & told.keys()
+        assert told["AWS_CONFIG_FILE"] == told["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+
+
+def test_without_stand_ins_the_way_out_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WorldError, match="aws and partner stand-in is not running: python -m sandbox start"):
+        World(tmp_path).environment({})
+
+
+def test_forgetting_the_sandbox_forgets_nothing_else(tmp_path: Path) -> None:
+    world = world_with(tmp_path)
+    kept = [tmp_path / ".flexpay" / "proof" / "production" / "acme@203.0.113.9.json"]
+    kept += [tmp_path / "allowlist" / "production.yaml", tmp_path / "stacks" / "Pulumi.production.yaml"]
+    gone = [tmp_path / ".flexpay" / "proof" / "sandbox" / "acme@127.0.0.2.json"]
+    gone += [tmp_path / "allowlist" / "sandbox.yaml", tmp_path / "stacks" / "Pulumi.sandbox.yaml"]
+    for path in (*kept, *gone):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    world.stop(purge=True)
+    assert [path.exists() for path in (*kept, *gone)] == [True] * 3 + [False] * 3
+    assert not world.state.exists()
+
+
+def test_stopping_what_never_ran_makes_nothing(tmp_path: Path) -> None:
+    World(tmp_path).stop(purge=True)
+    assert list(tmp_path.iterdir()) == []
