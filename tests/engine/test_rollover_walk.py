@@ -13,6 +13,7 @@ import boto3  # noqa: F401  # loaded once per worker, not within a test's time
 import pytest
 
 from onboarding.deployment import Orders, Partner
+from onboarding.errors import ToolkitError
 from onboarding.flexpay.credentials import ClientCredentials
 from onboarding.flexpay.tokens import request_token
 from onboarding.flexpay.transport import open_session
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.engine
 ZONE, OLD, NEW = "use1-az1", "use1-az1/1", "use1-az1/2"
 MERCHANTS = ("acme-air", "acme-shop")
 ON = ("--stack", STACK)
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.1
 """Between two calls: the partner limits how often a client may ask for tokens."""
 
 
@@ -52,11 +53,14 @@ class Traffic:
         assert found["State"] == "available", f"{gateway} is {found['State']}"
         return str(found["NatGatewayAddresses"][0]["PublicIp"])
 
+    def call_from(self, source: str) -> None:
+        with open_session(self.partner.ca_bundle, source) as session:
+            request_token(session, self.partner, self.credentials)
+
     def once(self, ec2: Any) -> None:
         try:
             source = self.source(ec2)
-            with open_session(self.partner.ca_bundle, source) as session:
-                request_token(session, self.partner, self.credentials)
+            self.call_from(source)
             self.calls.append(source)
         except Exception as error:  # noqa: BLE001 - whatever stops a call, it is lost
             self.lost.append(repr(error))
@@ -208,11 +212,26 @@ def test_an_address_is_changed_without_one_lost_call(project: Project) -> None:
         time.sleep(PAUSE_SECONDS * 4)
 
     assert traffic.lost == []
+    assert outward_route_changes(project) == ["CreateRoute", "ReplaceRoute"]  # no moment without a route
+    with pytest.raises(ToolkitError):
+        traffic.call_from(first)  # the list is enforced: a call from the wrong place would have been lost
     assert list(dict.fromkeys(traffic.calls)) == [first, second]  # moved once, and never back
     assert traffic.calls.count(first) > 10
     assert traffic.calls.count(second) > 10
     assert set(project.allocated()) == {second}
     assert project.toolkit("rollover", *ON).returncode == 0
+
+
+def outward_route_changes(project: Project) -> list[str]:
+    """Return what was done to the zone's default route, in order."""
+    made = project.control("GET", "/sandbox/calls")["calls"]
+    return [
+        call["action"]
+        for call in made
+        if call["action"] in ("CreateRoute", "ReplaceRoute", "DeleteRoute")
+        and not call["parameters"].get("GatewayId")
+        and call["parameters"].get("DestinationCidrBlock") == "0.0.0.0/0"
+    ]
 
 
 def _forget(project: Project, address: str) -> None:
