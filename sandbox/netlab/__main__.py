@@ -99,6 +99,7 @@ def _deployed(world: World) -> tuple[dict[str, Any], tuple[Declared, ...], View]
         capture_output=True,
         text=True,
         check=False,
+        **_owner(world.state),
     )
     if done.returncode:
         raise LabError(f"the stack's outputs cannot be read: {done.stderr.strip()}")
@@ -112,6 +113,14 @@ def _deployed(world: World) -> tuple[dict[str, Any], tuple[Declared, ...], View]
         aws_secret_access_key="sandbox",  # noqa: S106 - the stand-in takes any
     )
     return outputs, declared, read(client, outputs["vpcId"])
+
+
+def _owner(folder: Path) -> dict[str, Any]:
+    """Return how to run a program as a folder's owner: under sudo it would leave root's files there."""
+    owner = folder.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return {}
+    return {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
 
 
 def _terminated(*_: object) -> None:

@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
 
 from sandbox.netlab import kernel
+from sandbox.netlab.__main__ import _owner
 from sandbox.netlab.judging import Verdict
 from sandbox.netlab.plan import EGRESS
 from sandbox.world import REPOSITORY
@@ -229,3 +231,11 @@ def test_clean_removes_what_a_killed_run_left_and_nothing_else(deployed: Project
         assert done.returncode == 0, said
         assert ours() == mine
     assert not any((kernel.NAMESPACES / name).exists() for name in left)
+
+
+def test_as_root_pulumi_runs_as_the_owner_of_the_sandbox(tmp_path: Path, kernel_can: None) -> None:
+    assert _owner(tmp_path) == {}
+    os.chown(tmp_path, 65534, 65534)
+    assert _owner(tmp_path) == {"user": 65534, "group": 65534, "extra_groups": []}
+    done = subprocess.run(["id", "-u"], capture_output=True, text=True, check=True, **_owner(tmp_path))
+    assert done.stdout.strip() == "65534"
