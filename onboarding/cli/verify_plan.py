@@ -64,7 +64,6 @@ def build(asked: Asked, environment: Environment, redactor: Redactor, *, run_id:
     choices = Choices(tuple(merchants), frozenset(asked.skip), asked.allow_real_order, via)
     now = datetime.now(UTC)
     store = adapters.Store(environment)
-    store.read_ahead([name for name in merchants if ledger.approved_for(name)])
     bundle = environment.partner.ca_bundle
     ca_bundle = asked.directory / bundle if bundle else None
     vantages: Sequence[Vantage]
@@ -82,6 +81,8 @@ def build(asked: Asked, environment: Environment, redactor: Redactor, *, run_id:
         concurrency = asked.concurrency
         address = None if asked.control is None else _control(asked.control, environment, ledger)
         control = LocalVantage(environment.partner, ca_bundle, redactor, None, address) if address else None
+        # functions read for themselves, and wrong options must not have touched a secret
+        store.read_ahead([name for name in merchants if ledger.approved_for(name)])
     return Plan(
         facts=Facts(
             environment,
