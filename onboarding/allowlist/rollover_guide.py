@@ -9,7 +9,7 @@ from onboarding.allowlist.rollover_move import Held, Move, Step
 from onboarding.deployment import Role
 
 PLAN = (
-    "pulumi preview --stack {stack} --json --show-replacement-steps --save-plan plan.json > preview.json",
+    "pulumi preview --stack {stack} --json --show-sames --save-plan plan.json > preview.json",
     "flexpay-onboard guard preview.json --plan plan.json",
     "pulumi up --stack {stack} --plan plan.json",
 )
