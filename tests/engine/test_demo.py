@@ -112,7 +112,11 @@ def test_a_lock_is_taken_away_only_from_an_engine_that_is_gone(project: Project)
 
 
 @pytest.mark.parametrize(
-    "moment", ["aws:ec2:NatGateway egress-use1-az1-1 creating", "storing the credentials"]
+    "moment",
+    [
+        "aws:ec2:NatGateway egress-use1-az1-1 creating",
+        pytest.param("storing the credentials", marks=pytest.mark.long),
+    ],
 )
 def test_ctrl_c_in_the_middle_leaves_no_process_and_the_next_run_finishes(bare: Project, moment: str) -> None:
     cut = play(bare.folder, until=moment, then=lambda group: os.killpg(group, signal.SIGINT))
