@@ -308,18 +308,21 @@ def status(
 ) -> int:
     """Show the age, stages and last proof of stored pairs; never a value.
 
-    The age is that of the version in use. Ends with 3 while a secret is empty, 1 when a deletion
-    is scheduled or regions differ, 4 when AWS gives no answer.
+    The age is that of the version in use; the last proof is that of `verify`. Ends with 3 while a
+    secret is empty, 1 when a deletion is scheduled or regions differ, 4 when AWS gives no answer.
     """
+    from onboarding.cli.verify_adapters import read_proofs
     from onboarding.credentials import status as table
 
     environment = options.load_environment(stacks, outputs, directory)
+    kept = read_proofs(directory, environment)
     rows = []
     for name in options.chosen_merchants(merchants, environment):
         for vault in parts.vaults_of(environment, name):
             row = table.Row(
                 name, vault.stack, vault.region, environment.merchants[name].secret_name, state=None
             )
+            row = replace(row, last_proof=table.latest(kept, name))
             try:
                 row = replace(row, state=vault.store.state(vault.secret_id))
             except InputError:

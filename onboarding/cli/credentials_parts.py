@@ -126,20 +126,32 @@ def key_store_of(environment: Environment, merchant: str) -> "KeyStore":
 
 
 def read_answer(source: str) -> bytes:
-    """Read the partner's encrypted answer; it is no secret. Raises InputError."""
-    from onboarding.credentials import sealed
-
+    """Read the partner's encrypted answer. Raises InputError with nothing of it."""
     try:
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-        return sealed.parse_answer(data.decode("ascii"))
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        reason = "not text" if isinstance(error, UnicodeDecodeError) else error
+    answer, reason = _parsed_answer(data)
+    # somebody may paste the pair itself here, and a traceback with locals would show it
+    del data
+    if answer is None:
         raise InputError(
             f"{'stdin' if source == '-' else source}: the answer is {reason}",
             hint="expected are the lines that the openssl line of the request prints",
-        ) from None
+        )
+    return answer
+
+
+def _parsed_answer(data: bytes) -> tuple[bytes | None, str]:
+    """Return the cipher text, or None and the reason."""
+    from onboarding.credentials import sealed
+
+    try:
+        return sealed.parse_answer(data.decode("ascii")), ""
+    except UnicodeDecodeError:
+        return None, "not text"
+    except ValueError as error:
+        return None, str(error)
 
 
 def on(day: "datetime | None") -> str:

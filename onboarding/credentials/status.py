@@ -1,7 +1,7 @@
 """How old a pair is, which stages it has and what was proven; never its value. Pure."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,6 +11,7 @@ from onboarding.credentials.render import FORMAT_VERSION, ground, record_json
 from onboarding.credentials.versions import SecretState, Version
 from onboarding.errors import ToolkitError
 from onboarding.exit_codes import ExitCode, worst
+from onboarding.proof import Pair, Proof
 
 
 class Condition(StrEnum):
@@ -33,6 +34,8 @@ class Row:
     state: SecretState | None
     error: ToolkitError | None = None
     """Why there is no state."""
+    last_proof: Proof | None = None
+    """When `verify` last got a token with the merchant's pair, whichever version that was."""
 
     @property
     def condition(self) -> Condition:
@@ -53,10 +56,23 @@ class Row:
         """When and why it became current."""
         return record_of(self.current)
 
+    @property
+    def proof_is_earlier(self) -> bool:
+        """Whether the last proof is of a version before the one in use."""
+        stored = self.current.created if self.current else None
+        began = self.record.since if self.record else stored
+        return bool(self.last_proof and began and self.last_proof.proven_at < began)
+
     def age_days(self, now: datetime) -> int | None:
         """Return the whole days since the version in use was stored: its own date, not the secret's."""
         created = self.current.created if self.current else None
         return max((now - created).days, 0) if created else None
+
+
+def latest(kept: Mapping[Pair, Proof], merchant: str) -> Proof | None:
+    """Return the merchant's proof that was measured last, from whichever address."""
+    mine = [proof for (name, _), proof in kept.items() if name == merchant]
+    return max(mine, key=lambda proof: (proof.proven_at, proof.address), default=None)
 
 
 def disagreements(rows: Sequence[Row]) -> list[str]:
@@ -118,10 +134,33 @@ def _paragraph(row: Row, now: datetime) -> list[str]:
         lines.append(f"  current:  version {row.current.id}, stored {_when(row.current.created)}{aged}")
         since = f" since {_when(row.record.since)};" if row.record else ""
         lines.append(f"  in use:  {since} proof: {ground(row.record)}")
+        lines.append(f"  verify:   {_last_proof(row)}")
     for name, version in (("staged", row.state.pending), ("previous", row.state.previous)):
         if version and version is not row.current:
             lines.append(f"  {name + ':':<9} version {version.id}, stored {_when(version.created)}")
     return lines
+
+
+def _last_proof(row: Row) -> str:
+    proof = row.last_proof
+    if proof is None:
+        return "no proof kept yet"
+    earlier = "; before this version was in use" if row.proof_is_earlier else ""
+    where = f"from {proof.address} ({proof.vantage}, {proof.source})"
+    return f"last proof {_when(proof.proven_at)} {where}{earlier}"
+
+
+def _last_proof_json(row: Row) -> dict[str, object] | None:
+    proof = row.last_proof
+    if proof is None:
+        return None
+    return {
+        "provenAt": proof.proven_at.isoformat(),
+        "address": str(proof.address),
+        "vantage": proof.vantage.value,
+        "source": proof.source,
+        "beforeCurrentVersion": row.proof_is_earlier,
+    }
 
 
 def _json(row: Row, now: datetime) -> dict[str, object]:
@@ -136,6 +175,7 @@ def _json(row: Row, now: datetime) -> dict[str, object]:
         "current": _version_json(row.current),
         "ageDays": row.age_days(now),
         "proof": record_json(row.record),
+        "lastProof": _last_proof_json(row),
         "staged": _version_json(state.pending if state else None),
         "previous": _version_json(state.previous if state else None),
         "deletionScheduled": state.deleted_at.isoformat() if state and state.deleted_at else None,

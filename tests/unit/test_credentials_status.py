@@ -16,10 +16,11 @@ from onboarding.credentials.record import (
     rolled_back,
     unproven,
 )
-from onboarding.credentials.status import Row, as_json, as_text, exit_code
+from onboarding.credentials.status import Row, as_json, as_text, exit_code, latest
 from onboarding.credentials.versions import SecretState, Version
 from onboarding.errors import CannotTell
 from onboarding.exit_codes import ExitCode
+from onboarding.proof import Order, Proof, Vantage
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 RECORD = proven(NOW - timedelta(days=4), IPv4Address("203.0.113.10"))
@@ -105,3 +106,37 @@ def test_the_longest_reason_still_fits_a_label() -> None:
     assert flaw_of_reason("x" * LONGEST_REASON) is None
     for wrong in ("", "  ", "x" * (LONGEST_REASON + 1), "two\nlines", "caf\u00e9"):
         assert flaw_of_reason(wrong)
+
+
+def proof(address: str, age: timedelta, merchant: str = "acme-air") -> Proof:
+    where = (IPv4Address(address), NOW - age, Vantage.LOCAL, Order.PROVEN)
+    return Proof("production", merchant, *where, source="runner-7", run_id="r1")
+
+
+def test_the_last_proof_is_the_merchants_latest_and_is_told() -> None:
+    kept = {
+        (one.merchant, one.address): one
+        for one in (
+            proof("203.0.113.10", timedelta(days=3)),
+            proof("203.0.113.11", timedelta(days=1)),
+            proof("203.0.113.12", timedelta(0), "acme-shop"),
+        )
+    }
+    row = replace(ROW, last_proof=latest(kept, "acme-air"))
+    assert "last proof 2026-03-19 12:00 UTC from 203.0.113.11 (local, runner-7)" in as_text([row], NOW)
+    assert "before this version" not in as_text([row], NOW)
+    (secret,) = json.loads(as_json([row], NOW))["secrets"]
+    assert secret["lastProof"]["address"] == "203.0.113.11"
+    assert secret["lastProof"]["beforeCurrentVersion"] is False
+
+
+def test_a_proof_of_an_earlier_version_is_not_taken_for_one_of_the_current() -> None:
+    row = replace(ROW, last_proof=proof("203.0.113.10", timedelta(days=5)))
+    assert "before this version was in use" in as_text([row], NOW)
+    (secret,) = json.loads(as_json([row], NOW))["secrets"]
+    assert secret["lastProof"]["beforeCurrentVersion"] is True
+
+
+def test_without_a_proof_it_says_so() -> None:
+    assert "no proof kept yet" in as_text([ROW], NOW)
+    assert json.loads(as_json([ROW], NOW))["secrets"][0]["lastProof"] is None
