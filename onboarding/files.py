@@ -11,8 +11,8 @@ def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
     """Replace a file's content in one step, making its folder if need be.
 
     The mode of an existing file is kept, and so is a symbolic link to it. ``durable`` waits until
-    it would survive a power cut as well; it costs milliseconds. Raises OSError, and then leaves the
-    file as it was.
+    it would survive a power cut as well; it costs milliseconds. A device or a pipe is written to and
+    stays what it is. Raises OSError, and then leaves the file as it was.
     """
     write_bytes_atomically(path, text.encode(), durable=durable)
 
@@ -21,6 +21,11 @@ def write_bytes_atomically(path: Path, content: bytes, *, durable: bool = True) 
     """Do the same as ``write_atomically`` with bytes."""
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists() and not target.is_file():
+        # renaming over /dev/null or a pipe would take it away from everybody else on the machine
+        with target.open("wb") as device:
+            device.write(content)
+        return
     mode = target.stat().st_mode & 0o777 if target.exists() else NEW_FILE_MODE
     descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
     try:

@@ -31,7 +31,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; ``arguments`` default to the process's own. Returns the exit code."""
     try:
         outcome = app(args=arguments, standalone_mode=False, prog_name="flexpay-onboard")
-        sys.stdout.flush()
+        if sys.stdout is not None:  # None is what Python makes of `>&-`
+            sys.stdout.flush()
     except TyperException as error:
         _usage(error)
         return ExitCode.USAGE

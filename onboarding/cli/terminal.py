@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from onboarding.errors import CannotTell
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -14,13 +16,30 @@ def product(text: str) -> None:
     """Write the command's result to stdout, ending in exactly one newline.
 
     A reader that has seen enough, as ``head``, is no failure: the exit code stays the command's own.
+    Raises CannotTell where stdout is closed or takes no more, as on a full disk.
     """
+    if sys.stdout is None:  # what Python makes of `>&-`
+        raise _untold("it is closed")
     try:
         sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        # what is still buffered must not raise at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_buffered()
+    except OSError as error:
+        _discard_buffered()
+        raise _untold(error.strerror or type(error).__name__) from error
+
+
+def _discard_buffered() -> None:
+    # what is still buffered must not raise at exit
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _untold(reason: str) -> CannotTell:
+    return CannotTell(
+        f"standard output: the result was not written: {reason}",
+        hint="the command did its work; what it changed, if anything, is changed",
+    )
 
 
 def say(text: str) -> None:

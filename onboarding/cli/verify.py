@@ -68,7 +68,7 @@ def verify(  # noqa: D103 - its docstring is HELP, set below, because it is what
     if list_checks:
         terminal.product(output.listing(as_json=as_json))
         return
-    targets = [output.target(spec) for spec in report or ()]
+    targets = output.targets(report or ())
     import secrets
     from dataclasses import replace
     from time import monotonic

@@ -45,6 +45,18 @@ def target(spec: str) -> Target:
     return Target(name, path)
 
 
+def targets(specs: Sequence[str]) -> list[Target]:
+    """Read every ``FORMAT=FILE``. Raises InputError as ``target``, and where two name the same file."""
+    read = [target(spec) for spec in specs]
+    for position, one in enumerate(read):
+        if one.path.resolve() in {other.path.resolve() for other in read[:position]}:
+            raise InputError(
+                f"--report {specs[position]!r}: another --report goes to the same file",
+                hint="give each report a file of its own",
+            )
+    return read
+
+
 def listing(*, as_json: bool) -> str:
     """Return the checks and report formats."""
     if as_json:
