@@ -132,5 +132,9 @@ def wanted_permissions(config: StackConfig) -> dict[str, list[str]]:
         policies: ["iam:CreatePolicy"],
     }
     if config.settings.zones and not config.settings.network.existing:
-        wanted["*"] += ["ec2:CreateSubnet", "ec2:CreateRouteTable", "ec2:CreateRoute", "ec2:CreateNatGateway"]
+        # named, since a policy that is limited to the account's own does not allow the resource *
+        own = f"arn:{partition}:ec2:{region}:{account}"
+        wanted[f"{own}:subnet/*"] = ["ec2:CreateSubnet"]
+        wanted[f"{own}:route-table/*"] = ["ec2:CreateRouteTable", "ec2:CreateRoute"]
+        wanted[f"{own}:natgateway/*"] = ["ec2:CreateNatGateway"]
     return wanted

@@ -10,7 +10,7 @@ from typing import Any
 
 from sandbox.aws.answers import Answer, error_answer
 from sandbox.aws.calls import Call
-from sandbox.aws.iam.demands import Demand, Values, arguments_of, demands
+from sandbox.aws.iam.demands import Demand, Values, arguments_of, demands, policy_change
 from sandbox.aws.iam.policy import Principal, Request, Verdict, delegates_to_account, evaluate
 from sandbox.aws.iam.principals import Caller, caller_of, root_of, trust_policy
 from sandbox.aws.iam.resources import owner
@@ -69,8 +69,8 @@ def lock_out(call: Call, body: bytes, environ: Mapping[str, Any]) -> Answer | No
     if not document:
         return None
     caller = caller_of(call, str(environ.get("HTTP_X_AMZ_SECURITY_TOKEN", ""))) or root_of(call.account)
-    demand = Demand("kms:PutKeyPolicy", "*", resource_policy=document, is_key=True)
     try:
+        demand = policy_change(call, arguments, document)
         verdict = decide(caller, demand, call.region)
     except (ValueError, KeyError, AttributeError):
         return error_answer(call, "MalformedPolicyDocumentException", 400, "The key policy is not valid.")

@@ -55,6 +55,17 @@ S3_ACTIONS = {
     "HeadObject": "GetObject",
     "ListBuckets": "ListAllMyBuckets",
     "DeleteObjects": "DeleteObject",
+    "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "GetBucketReplication": "GetReplicationConfiguration",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+    "ListObjectVersions": "ListBucketVersions",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "DeleteBucketEncryption": "PutEncryptionConfiguration",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
 }
 """Operations whose permission has another name."""
 
@@ -167,5 +178,5 @@ def function(call: Call, name: str) -> str:
 
 def function_in_path(path: str) -> str:
     """Return the function that a REST path names; empty when it names none."""
-    found = re.match(r"/\d{4}-\d{2}-\d{2}/functions/([^/]+)", path)
+    found = re.match(r"/\d{4}-\d{2}-\d{2}/(?:functions|tags)/([^/]+)", path)
     return found[1] if found else ""
