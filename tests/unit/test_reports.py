@@ -19,6 +19,7 @@ from onboarding.verification.model import Outcome, Report, Result, Subject, Verd
 from onboarding.verification.reports import TEXTS, renderer
 from onboarding.verification.reports.as_markdown import LIMIT_BYTES
 from onboarding.verification.reports.bundle import members, pack
+from onboarding.verification.reports.words import headline
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "onboarding/verification/report.schema.json").read_text())
 NASTY = "</td></failure>\x00\x1b[31m|`\"'&<script>alert(1)</script>\n\\"
@@ -199,3 +200,8 @@ def test_the_order_of_results_is_the_reports_order() -> None:
     random.Random(1).shuffle(shuffled)  # noqa: S311 - a fixed order to compare with
     document = json.loads(renderer("json")(report(shuffled)))
     assert [one["id"] for one in document["results"]] == [one.check for one in shuffled]
+
+
+def test_without_merchants_no_order_is_claimed() -> None:
+    nobody = report([], merchants=(), order_proven=(), exit_code=ExitCode.CANNOT_TELL)
+    assert headline(nobody) == "production: cannot tell; no order proven"

@@ -14,7 +14,7 @@ VERDICTS = {
 def headline(report: Report) -> str:
     """Return the verdict, and whether the order itself is proven, in one line."""
     count, total = len(report.order_proven), len(report.merchants)
-    if count == total:
+    if count and count == total:
         order = "test order accepted for every merchant"
     elif count:
         order = f"test order accepted for {count} of {total} merchants"
