@@ -39,6 +39,8 @@ class Watch:
     texts: list[str] = field(default_factory=list)
     planted: set[Path] = field(default_factory=set)
     """Files in which a test put a secret itself."""
+    ran: list[str] = field(default_factory=list)
+    """The command lines that ran in this process."""
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Log at DEBUG, keep tracebacks with locals, and put temporary files where they can be searched."""
@@ -54,6 +56,7 @@ class Watch:
         real = running.app
 
         def observed(**arguments: Any) -> Any:
+            self.ran.append(" ".join(map(str, arguments["args"])))
             try:
                 return real(**arguments)
             except BaseException as error:
