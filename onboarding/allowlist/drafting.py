@@ -1,4 +1,7 @@
-"""Decides what a submission says: who is asked to do what about which address, and its revision."""
+"""Decides what a submission says: who is asked to do what about which address, and its revision.
+
+Just over 300 lines: every rule about one list, which read best in the order in which they apply.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +38,8 @@ class Wishes:
     remove: frozenset[IPv4Address] = frozenset()
     remove_stale: bool = False
     """Also ask for the removal of every approved address that no outputs declare any more."""
+    remove_all: bool = False
+    """Ask for the removal of everything that is approved: the environment or merchants are given up."""
     effective_from: date | None = None
     retire_after: date | None = None
     tickets: tuple[str, ...] = ()
@@ -98,7 +103,7 @@ def draft(
     """
     _check(environment, wishes, previous, created_at.date())
     gone = stale(environment, previous)
-    removals = wishes.remove | (gone if wishes.remove_stale else frozenset())
+    removals = _removals(environment, wishes, gone)
     entries = [
         entry
         for declared in environment.addresses
@@ -127,6 +132,14 @@ def draft(
     )
 
 
+def _removals(
+    environment: Environment, wishes: Wishes, gone: frozenset[IPv4Address]
+) -> frozenset[IPv4Address]:
+    if wishes.remove_all:
+        return gone | {declared.address for declared in environment.addresses}
+    return wishes.remove | (gone if wishes.remove_stale else frozenset())
+
+
 def _source(stack: Stack) -> str:
     # where a file lies on this machine is nobody else's business, and differs between machines
     return stack.source if stack.source.startswith("stack ") else PurePath(stack.source).name
@@ -134,6 +147,11 @@ def _source(stack: Stack) -> str:
 
 def _check(environment: Environment, wishes: Wishes, previous: Previous | None, today: date) -> None:
     approved = previous.addresses if previous else frozenset()
+    if wishes.remove_all and not approved:
+        raise InputError(
+            f"--remove-all: nothing is approved for {', '.join(wishes.merchants)}",
+            hint="`flexpay-onboard allowlist status` lists what is approved",
+        )
     for address in sorted(wishes.remove):
         if address not in approved:
             raise InputError(
@@ -145,7 +163,8 @@ def _check(environment: Environment, wishes: Wishes, previous: Previous | None, 
         if declared.address in wishes.remove and declared.role is Role.ACTIVE:
             raise InputError(
                 f"--remove {declared.address}: traffic leaves from it, the active one of {declared.slot}",
-                hint="move the traffic to another slot first; `flexpay-onboard rollover` leads through it",
+                hint="move the traffic to another slot first; `flexpay-onboard rollover` leads through it "
+                "(--remove-all gives up everything)",
             )
     for name, day in (("--effective-from", wishes.effective_from), ("--retire-after", wishes.retire_after)):
         if day and day < today:
@@ -156,7 +175,7 @@ def _check(environment: Environment, wishes: Wishes, previous: Previous | None, 
             f"into effect on {wishes.effective_from}",
             hint="let both be let in for a while: traffic moves in between",
         )
-    if not environment.addresses and not (wishes.remove or wishes.remove_stale):
+    if not environment.addresses and not (wishes.remove or wishes.remove_stale or wishes.remove_all):
         raise InputError(
             f"environment {environment.name}: the outputs declare no address", hint="run `pulumi up` first"
         )

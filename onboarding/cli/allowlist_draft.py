@@ -57,6 +57,13 @@ def draft(
     list_format: Annotated[
         Notation, typer.Option("--format-list", help="How submission.txt writes an address.")
     ] = Notation.BARE,
+    remove_all: Annotated[
+        bool,
+        typer.Option(
+            "--remove-all",
+            help="Ask so for everything approved: the environment, or --merchant, is given up.",
+        ),
+    ] = False,
     separator: Annotated[
         Separator, typer.Option("--separator", help="What stands between addresses in submission.txt.")
     ] = Separator.LINE,
@@ -100,6 +107,7 @@ def draft(
         merchants=(),
         remove=frozenset(parse_addresses(remove, option="--remove")),
         remove_stale=remove_stale,
+        remove_all=remove_all,
         effective_from=_day(effective_from, "--effective-from"),
         retire_after=_day(retire_after, "--retire-after"),
         tickets=tuple(dict.fromkeys(ticket or ())),

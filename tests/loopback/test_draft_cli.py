@@ -41,9 +41,9 @@ def test_a_deployed_environment_gives_a_complete_package(toolkit: Toolkit) -> No
     assert (toolkit.folder / "allowlist" / "staging.yaml").exists()
 
 
-def test_the_partners_own_reader_finds_nothing_to_object_to(toolkit: Toolkit) -> None:
-    toolkit.draft()
-    document = toolkit.document()
+def partners_objections(toolkit: Toolkit, *, revision: int, approved: dict[str, set[str]]) -> list[str]:
+    """What the partner's own reader finds wrong with a package."""
+    document = toolkit.document(revision)
     merchants = {
         one["name"]: KnownMerchant(one["name"], one["integrationId"], one["legalEntity"])
         for one in document["merchants"]
@@ -52,13 +52,31 @@ def test_the_partners_own_reader_finds_nothing_to_object_to(toolkit: Toolkit) ->
         environment="staging",
         merchants=merchants,
         hosts=frozenset({"api.flexpay.example"}),
-        last_revision=0,
-        approved={},
+        last_revision=revision - 1,
+        approved={name: frozenset(held) for name, held in approved.items()},
         today=datetime.now(UTC).date(),
     )
-    package, reasons = examine(parse(toolkit.files()["submission.json"]), known)
-    assert reasons == []
+    package, reasons = examine(parse(toolkit.files(revision)["submission.json"]), known)
     assert package is not None
+    return list(reasons)
+
+
+def test_the_partners_own_reader_finds_nothing_to_object_to(toolkit: Toolkit) -> None:
+    toolkit.draft()
+    assert partners_objections(toolkit, revision=1, approved={}) == []
+
+
+def test_giving_up_an_environment_is_a_package_that_the_partner_understands(toolkit: Toolkit) -> None:
+    toolkit.draft()
+    listed = toolkit.document()["addresses"]
+    toolkit.submit()
+    toolkit.record("approved")
+    toolkit.draft("--remove-all")
+    document = toolkit.document(2)
+    assert {entry["change"] for entry in document["addresses"]} == {"remove"}
+    assert {entry["address"] for entry in document["addresses"]} == {entry["address"] for entry in listed}
+    approved = {one["name"]: {entry["address"] for entry in listed} for one in document["merchants"]}
+    assert partners_objections(toolkit, revision=2, approved=approved) == []
 
 
 def test_drafting_again_rewrites_nothing(toolkit: Toolkit) -> None:

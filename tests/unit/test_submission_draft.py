@@ -135,6 +135,27 @@ def test_an_active_address_cannot_be_asked_to_go() -> None:
         drafted(approved(*OURS), remove=frozenset({OURS[0]}))
 
 
+def test_everything_can_be_given_up_at_once_active_or_not_declared_or_not() -> None:
+    made = drafted(approved(*OURS, OLD), remove_all=True)
+    assert changes(made) == {address: {AIR: "remove", SHOP: "remove"} for address in (*OURS, OLD)}
+    assert made.incomplete == ()
+
+
+def test_giving_up_asks_for_no_address_that_was_never_approved() -> None:
+    made = drafted(approved(OURS[0]), remove_all=True)
+    assert set(changes(made)) == {OURS[0]}
+
+
+def test_a_merchant_can_be_given_up_alone() -> None:
+    made = drafted(approved(*OURS), merchants=(SHOP,), remove_all=True)
+    assert changes(made) == {address: {SHOP: "remove"} for address in OURS}
+
+
+def test_where_nothing_is_approved_there_is_nothing_to_give_up() -> None:
+    with pytest.raises(InputError, match="--remove-all: nothing is approved"):
+        drafted(remove_all=True)
+
+
 def test_what_is_not_approved_cannot_be_removed() -> None:
     with pytest.raises(InputError, match="nothing to remove"):
         drafted(approved(*OURS), remove=frozenset({OLD}))
