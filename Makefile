@@ -8,6 +8,8 @@ OFFLINE := $(shell unshare --map-root-user --net true 2>/dev/null && echo 'unsha
 LOOPBACK := $(if $(OFFLINE),$(shell $(OFFLINE) sh -c 'ip link set lo up' 2>/dev/null && echo '$(OFFLINE) tools/loopback-only'))
 PYTEST := $(PY) -m pytest -q
 WORKERS ?= 2
+# engine tests spend a third of their time waiting for processes and states
+ENGINE_WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup engine demo shell stop test test-long lint types check bench lock clean
@@ -49,16 +51,21 @@ types: $(READY) ## mypy, strict
 	@$(PY) -m mypy
 
 test: engine ## Every tier, within minutes
-	$(OFFLINE) $(PYTEST) -m 'not long' tests/unit tests/program
+	$(OFFLINE) $(PYTEST) -n $(WORKERS) -m 'not long' tests/unit tests/program
 	$(LOOPBACK) $(PYTEST) -n $(WORKERS) -m 'not long' tests/loopback
-	$(PYTEST) -n $(WORKERS) --dist loadfile -m 'not long' tests/engine tests/netlab
+	$(PYTEST) -n $(ENGINE_WORKERS) --dist loadfile -m 'not long' tests/engine tests/netlab
 
 test-long: engine ## The full counts: more sequences, kills and canary runs
-	$(OFFLINE) $(PYTEST) tests/unit tests/program
+	$(OFFLINE) $(PYTEST) -n $(WORKERS) tests/unit tests/program
 	$(LOOPBACK) $(PYTEST) -n $(WORKERS) tests/loopback
-	$(PYTEST) -n $(WORKERS) --dist loadfile tests/engine tests/netlab
+	$(PYTEST) -n $(ENGINE_WORKERS) --dist loadfile tests/engine tests/netlab
 
 check: lint types test ## Exactly what CI runs
+
+bench: $(READY) ## What the documents claim about speed, as ratios measured side by side
+	@$(PY) -m benchmarks.ledger
+	@$(PY) -m benchmarks.function_import
+	@$(PY) -m benchmarks.verify
 
 lock: $(READY) ## Pin requirements*.in again, with hashes and without index addresses
 	@for set in uv:requirements-uv runtime:requirements dev:requirements-dev; do \

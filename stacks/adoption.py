@@ -100,7 +100,17 @@ def _stays(slot: str, entry: SlotSettings, ours: Allocation, facts: Facts) -> No
             f"egress.addresses.{slot}.allocation: {entry.allocation}, but the slot holds {ours}; a different "
             "allocation is a different slot: name it under a free number of the zone"
         )
-    if others := facts.found.tagged.get(slot):
+    others = facts.found.tagged.get(slot, ())
+    known = facts.approvals.promised
+    exchanged = [] if ours.address in known else [one for one in others if one.address in known]
+    if exchanged:
+        raise Refused(
+            f"slot {slot}: this stack's state holds {ours}, but the partner knows {exchanged[0]}, which "
+            f"carries the slot's tags too: an update exchanged the address. Keep {exchanged[0]}. Put the "
+            "state of before that update back (`pulumi stack import` of an earlier `pulumi stack export`, or "
+            f"of the backend's backup), and take the tag flexpay:slot off {ours.allocation_id}"
+        )
+    if others:
         raise Refused(
             f"slot {slot}: it holds {ours}, and {', '.join(map(str, others))} carries its tags too, from an "
             "answer of AWS that got lost or a replacement; take the tag flexpay:slot off it, or release it"

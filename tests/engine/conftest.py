@@ -59,6 +59,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         try:
             with watched_arguments(arguments):
                 first = play(project.folder)
-            yield Story(project, first, arguments)
+            played = Story(project, first, arguments)
+            played.calls += played.desk("calls")
+            yield played
         finally:
             project.world.stop(purge=True)

@@ -38,6 +38,8 @@ class Story:
     first: Played
     arguments: set[str] = field(default_factory=set)
     """The command line of every process of this machine that ran meanwhile."""
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    """What the partner saw of the first run; its record does not survive a restart."""
 
     @property
     def addresses(self) -> list[str]:

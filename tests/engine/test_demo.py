@@ -54,13 +54,13 @@ def test_every_step_of_the_story_is_to_be_seen(story: Story) -> None:
 def test_the_partner_saw_a_token_and_an_order_call_from_every_address(story: Story) -> None:
     accepted = {
         (call["merchant"], call["peer"])
-        for call in story.desk("calls")
+        for call in story.calls
         if call["endpoint"] == "token" and call["status"] == 200
     }
     assert {(merchant, one) for merchant in ("acme-air", "acme-shop") for one in story.addresses} <= accepted
     placed = {
         call["merchant"]
-        for call in story.desk("calls")
+        for call in story.calls
         if call["status"] in (200, 201) and "order" in call["endpoint"]
     }
     assert placed == {"acme-air", "acme-shop"}

@@ -97,6 +97,15 @@ class TestAdoption:
         assert str(leftover) in said
         assert str(held(ONE)) in said
 
+    def test_where_an_update_exchanged_the_address_the_approved_one_is_kept(self) -> None:
+        stranger = held(ONE, allocation_id="eipalloc-00000009", address=STRANGER)
+        exchanged = running(addresses={**running().addresses, ONE: stranger})
+        facts = Facts(exchanged, Found(tagged={ONE: (held(ONE),)}), approved(ONE, TWO))
+        said = refused(slots(), facts)
+        assert f"Keep {held(ONE)}" in said
+        assert f"off {stranger.allocation_id}" in said
+        assert "release" not in said
+
     def test_a_different_allocation_is_a_different_slot(self) -> None:
         other = "eipalloc-0000000f"
         named = {other: Allocation(other, STRANGER)}
