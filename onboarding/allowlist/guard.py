@@ -10,6 +10,8 @@ Pure: a plan and a ledger in, findings out. The rules, in the order of ``judge``
    in the same plan, or ``egress.replace`` names the slot.
 4. Once any address of the environment was approved, no route starts to lead to an address that is
    not, or past the gateways.
+
+Over 300 lines, because the rules refer to each other and are read in one go by whoever must trust them.
 """
 
 from collections.abc import Iterator

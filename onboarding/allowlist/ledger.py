@@ -4,6 +4,7 @@ State is derived by folding the events, for each merchant and address on its own
 reviews addresses and issues credentials per merchant and environment (partner page
 "Authorization"). Whatever two branches add to a ledger that both of them could read, the union of
 their events can be folded again: an event only ever needs an earlier one, and a union takes none away.
+Over 300 lines: events, what each needs before it, and their fold are one law.
 """
 
 import hashlib

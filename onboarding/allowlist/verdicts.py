@@ -1,4 +1,7 @@
-"""Pure: the verdict about one merchant and address, from everything that is known about the pair."""
+"""Pure: the verdict about one merchant and address, from everything that is known about the pair.
+
+Over 300 lines: one verdict per way in which four sides can disagree, in the order of their weight.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""``flexpay-onboard allowlist``: the books about what the partner lets in."""
+"""``flexpay-onboard allowlist``: the books about what the partner lets in.
+
+Over 300 lines, because most of them are the options of three commands and what --help says.
+"""
 
 import json
 from datetime import UTC, datetime
