@@ -59,20 +59,29 @@ def build(commands: Iterable[Command]) -> None:
 
 
 def remove(names: Iterable[str]) -> None:
-    """Take namespaces and their files away; those that are not there are no error.
+    """Take namespaces, what still runs in them, and their files away; what is not there is no error.
 
-    A signal to end is heard when that is done.
+    A process keeps its namespace alive without a name, so those of a killed run are ended first.
+    A signal to end us is heard when that is done.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         for name in names:
             if (NAMESPACES / name).exists():
+                for pid in processes_in(name):
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
                 _run(Command(("ip", "netns", "delete", name)))
             shutil.rmtree(FILES / name, ignore_errors=True)
         with suppress(OSError):
             FILES.rmdir()  # only when it is empty
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def processes_in(name: str) -> tuple[int, ...]:
+    """Return the processes whose network is the namespace ``name``."""
+    return tuple(int(pid) for pid in _run(Command(("ip", "netns", "pids", name))).stdout.split())
 
 
 def leftovers() -> tuple[str, ...]:

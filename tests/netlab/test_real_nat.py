@@ -1,5 +1,6 @@
 """The partner sees the address that a zone's routes lead to, and nothing else will do."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -224,6 +225,8 @@ def test_clean_removes_what_a_killed_run_left_and_nothing_else(deployed: Project
     killed.communicate(timeout=60)
     left = [one for one in kernel.leftovers() if f"-{killed.pid}-" in one]
     assert left
+    orphans = [pid for name in left for pid in kernel.processes_in(name)]
+    assert orphans, "its partner runs on"
     with build():
         mine = ours()
         done = netlab(deployed, "clean")
@@ -231,6 +234,14 @@ def test_clean_removes_what_a_killed_run_left_and_nothing_else(deployed: Project
         assert done.returncode == 0, said
         assert ours() == mine
     assert not any((kernel.NAMESPACES / name).exists() for name in left)
+    assert not [pid for pid in orphans if alive(pid)]
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process still does anything; init may take a moment to bury it."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def test_as_root_pulumi_runs_as_the_owner_of_the_sandbox(tmp_path: Path, kernel_can: None) -> None:
