@@ -25,6 +25,7 @@ from filelock import FileLock
 
 from sandbox.engine.install import prepare_bin
 from sandbox.flexpay.desk_client import call
+from sandbox.processes import birth
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STACK = "sandbox"
@@ -108,7 +109,7 @@ class World:
         except FileNotFoundError:
             return {}
         services = {name: Service(**value) for name, value in raw.items()}
-        return {name: service for name, service in services.items() if _birth(service.pid) == service.born}
+        return {name: service for name, service in services.items() if birth(service.pid) == service.born}
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """Return ``base`` changed so that pulumi, boto3 and flexpay-onboard meet the sandbox.
@@ -197,7 +198,7 @@ class World:
         self._children.append(process)
         if name == "aws":
             (self.state / "aws.port").write_text(str(urlsplit(ready["url"]).port), encoding="utf-8")
-        return Service(process.pid, _birth(process.pid), ready)
+        return Service(process.pid, birth(process.pid), ready)
 
     def _remember(self, services: Mapping[str, Service]) -> None:
         written = self.state / "world.json.new"
@@ -244,7 +245,7 @@ class World:
         for lock in (self.state / "backend" / ".pulumi" / "locks").rglob("*.json"):
             with suppress(FileNotFoundError, ValueError, KeyError):
                 holder = json.loads(lock.read_text(encoding="utf-8"))["pid"]
-                if not _birth(int(holder)):
+                if not birth(int(holder)):
                     self._say(f"taking away the lock of pulumi process {holder}, which is gone")
                     lock.unlink()
 
@@ -270,31 +271,12 @@ def _first_line(process: subprocess.Popen[bytes], answer: Path, log: Path, name:
     raise WorldError(f"the {name} stand-in was not ready within {START_SECONDS} s; see {log}")
 
 
-def _birth(pid: int) -> str:
-    """Return when a process started, in a form that only comparison understands; "" once it is gone."""
-    if Path("/proc/self/stat").exists():
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-        except (FileNotFoundError, ProcessLookupError):
-            return ""
-        state, *rest = stat.rpartition(")")[2].split()
-        return "" if state == "Z" else rest[18]
-    shown = subprocess.run(
-        ["ps", "-o", "lstart=", "-p", str(pid)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "LC_ALL": "C"},
-    )
-    return shown.stdout.strip()
-
-
 def _end(service: Service) -> None:
     for sent in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.kill(service.pid, sent)
         deadline = time.monotonic() + STOP_SECONDS
         while time.monotonic() < deadline:
-            if _birth(service.pid) != service.born:
+            if birth(service.pid) != service.born:
                 return
             time.sleep(0.05)

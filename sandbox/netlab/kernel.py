@@ -18,6 +18,7 @@ from threading import Event, Thread
 
 from sandbox.netlab.plan import Command
 from sandbox.netlab.view import LabError
+from sandbox.processes import birth
 
 PREFIX = "flexpay"
 NAMESPACES = Path("/run/netns")
@@ -47,7 +48,7 @@ def missing() -> str:
 def prefix(pid: int | None = None) -> str:
     """Return how names of a process begin: its number may come again, number and birth may not."""
     number = pid or os.getpid()
-    return f"{PREFIX}-{number}-{_birth(number)}"
+    return f"{PREFIX}-{number}-{birth(number)}"
 
 
 def build(commands: Iterable[Command]) -> None:
@@ -94,17 +95,7 @@ def _orphaned(name: str) -> bool:
     parts = name.split("-")
     if len(parts) < 4 or parts[0] != PREFIX or not parts[1].isdigit() or not parts[2].isdigit():
         return False
-    return _birth(int(parts[1])) != parts[2]
-
-
-def _birth(pid: int) -> str:
-    """Return when a process started, in clock ticks since boot; "" when there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-    state, *rest = stat.rpartition(")")[2].split()
-    return "" if state == "Z" else rest[18]
+    return birth(int(parts[1])) != parts[2]
 
 
 def name_hosts(namespace: str, names: Iterable[str], address: str) -> None:
