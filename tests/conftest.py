@@ -2,11 +2,14 @@
 
 import os
 import socket
+from collections.abc import Iterator
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 TESTS = Path(__file__).parent
 MEMORY_ONLY = ("unit", "program")
@@ -27,6 +30,18 @@ def cannot_run_here(reason: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"must run in CI, but: {reason}")
     pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def service_models_are_read_once() -> Iterator[None]:
+    """Share what botocore reads of a service between its sessions, as it does between clients of one.
+
+    Each command that a test runs is a session of its own, and would read EC2's 1.5 MB again.
+    """
+    read = cache(JSONFileLoader().load_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda loader, path: read(path))
+        yield
 
 
 @pytest.fixture(autouse=True)
