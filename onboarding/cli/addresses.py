@@ -22,6 +22,7 @@ from onboarding.cli.addresses_parts import (
     view_of,
     views_of,
 )
+from onboarding.cli.groups import WholeSentences
 from onboarding.cli.options import AsJson, Directory, LedgerFile, OutputFiles, Stacks, Verbose
 from onboarding.errors import CannotTell, Finding, InputError
 from onboarding.exit_codes import ExitCode, worst
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 
 app = typer.Typer(
+    cls=WholeSentences,
     no_args_is_help=True,
     help=(
         "Addresses in AWS: discover every way out of a VPC, list what is ours, get a released address back, "

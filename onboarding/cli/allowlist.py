@@ -14,6 +14,7 @@ from onboarding.allowlist.ledger import Action, Event, Ledger, Pair
 from onboarding.cli import terminal
 from onboarding.cli.allowlist_draft import draft
 from onboarding.cli.allowlist_status import status
+from onboarding.cli.groups import WholeSentences
 from onboarding.cli.options import AsJson, Directory, LedgerFile, OutputFiles, Stacks, Verbose
 from onboarding.errors import InputError
 from onboarding.exit_codes import ExitCode
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from onboarding.deployment import Environment
 
 app = typer.Typer(
+    cls=WholeSentences,
     no_args_is_help=True,
     help=(
         "The allow-list as code: draft the review package, record what was submitted, approved, rejected and "
@@ -32,6 +34,8 @@ app = typer.Typer(
         "review on that folder."
     ),
 )
+app.command()(draft)
+app.command()(status)
 
 Merchants = Annotated[
     list[str] | None,
@@ -302,7 +306,3 @@ def check(
         for finding in findings:
             terminal.product(f"  {finding}")
     raise typer.Exit(ExitCode.FINDING if failed else ExitCode.HOLDS)
-
-
-app.command()(draft)
-app.command()(status)

@@ -3,8 +3,10 @@
 import typer
 
 from onboarding.cli import addresses, allowlist, credentials, guard, overview, preflight, rollover, verify
+from onboarding.cli.groups import WholeSentences
 
 app = typer.Typer(
+    cls=WholeSentences,
     name="flexpay-onboard",
     help=(
         "Static egress and allow-list bookkeeping for Flex Pay: draft the list of addresses for the security "
@@ -23,11 +25,11 @@ def _flexpay_onboard() -> None:
     """Exist, so that a single registered command still needs its name."""
 
 
+app.command("preflight")(preflight.preflight)
+app.command("guard")(guard.guard)
+app.command("rollover")(rollover.rollover)
+app.command("verify")(verify.verify)
+app.command("overview")(overview.overview)
 app.add_typer(addresses.app, name="addresses")
 app.add_typer(allowlist.app, name="allowlist")
 app.add_typer(credentials.app, name="credentials")
-app.command("guard")(guard.guard)
-app.command("overview")(overview.overview)
-app.command("preflight")(preflight.preflight)
-app.command("rollover")(rollover.rollover)
-app.command("verify")(verify.verify)

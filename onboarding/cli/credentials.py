@@ -12,9 +12,11 @@ import typer
 
 from onboarding.cli import credentials_parts as parts
 from onboarding.cli import options, terminal
+from onboarding.cli.groups import WholeSentences
 from onboarding.errors import InputError, ToolkitError
 
 app = typer.Typer(
+    cls=WholeSentences,
     no_args_is_help=True,
     help=(
         "Store the partner's client credentials and rotate them. They are read from a pipe, a hidden prompt, "
