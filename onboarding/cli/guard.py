@@ -127,6 +127,7 @@ def _count(resources: int) -> str:
 
 def _read(path: str) -> str:
     if path == "-":
+        terminal.awaiting("the preview")
         return sys.stdin.read()
     try:
         return Path(path).read_text(encoding="utf-8")

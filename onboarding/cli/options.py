@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from onboarding.cli import terminal
 from onboarding.deployment import Environment
 from onboarding.errors import InputError
 
@@ -68,6 +69,8 @@ def load_environments(
             "name either --stack or --outputs",
             hint="for example `--stack production`, or `--outputs out.json`",
         )
+    if "-" in (outputs or ()):
+        terminal.awaiting("stack outputs")
     found = [reader.read_stack(name, directory) for name in stacks or ()]
     found += [reader.read_file(path) for path in outputs or ()]
     return reader.environments(found)

@@ -48,6 +48,12 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
+def awaiting(what: str) -> None:
+    """Tell whoever sits at the keyboard that standard input is being read; a pipe is told nothing."""
+    if sys.stdin.isatty():
+        say(f"reading {what} from standard input; Ctrl-D ends it")
+
+
 def problem(text: str) -> None:
     """Report what went wrong and what to do about it."""
     say(f"error: {text}")

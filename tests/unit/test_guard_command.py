@@ -1,5 +1,6 @@
 """``flexpay-onboard guard``: files in, exit code and words out."""
 
+import io
 import json
 from pathlib import Path
 
@@ -110,3 +111,18 @@ def test_what_is_no_whole_preview_never_passes(folder: Path, given: str, code: E
     path.write_bytes(given.encode("latin-1"))
     assert run(["guard", str(path), "-C", str(folder)]) == code
     assert run(["guard", str(folder / "missing.json")]) == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(("at_a_terminal", "told"), [(True, 1), (False, 0)])
+@pytest.mark.parametrize("arguments", [("guard",), ("overview", "--outputs", "-")])
+def test_somebody_at_the_keyboard_is_told_what_is_awaited(
+    arguments: tuple[str, ...],
+    at_a_terminal: bool,
+    told: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: at_a_terminal)
+    assert run(arguments) in (ExitCode.USAGE, ExitCode.CANNOT_TELL)
+    assert capsys.readouterr().err.count("from standard input; Ctrl-D ends it") == told
