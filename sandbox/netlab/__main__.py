@@ -72,9 +72,9 @@ def clean() -> None:
     """Remove what killed runs left behind; those of living processes stay. Needs root."""
     names = kernel.leftovers()
     if names and os.geteuid() != 0:
-        raise LabError(f"{len(names)} namespaces are left over; removing them needs root")
+        raise LabError(f"{len(names)} namespaces and folders are left over; removing them needs root")
     kernel.remove(names)
-    _say(f"removed {len(names)} left-over namespaces")
+    _say(f"removed {len(names)} left-over namespaces and folders")
 
 
 def table(rows: Sequence[Row]) -> list[str]:

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from sandbox.netlab import kernel
 from sandbox.netlab.lab import Lab
 from sandbox.netlab.view import LabError
 
@@ -77,7 +77,7 @@ def invoke(
     Raises LabError when the handler raised.
     """
     host, _, port = aws.removeprefix("http://").partition(":")
-    with tempfile.TemporaryDirectory(prefix="flexpay-netlab-function-") as place, lab.endpoint(zone, aws):
+    with kernel.folder("function") as place, lab.endpoint(zone, aws):
         folder = Path(place)
         task, runtime, result = folder / "task", folder / "runtime", folder / "result.json"
         with zipfile.ZipFile(function.archive) as packed:

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,8 @@ PREFIX = "flexpay"
 NAMESPACES = Path("/run/netns")
 FILES = Path("/etc/netns")
 """``ip netns exec`` shows FILES/<namespace>/hosts as /etc/hosts (ip-netns(8))."""
+FOLDERS = Path(tempfile.gettempdir())
+"""Where a run keeps its own files, under names that begin like those of its namespaces."""
 TOOLS = {"ip": "iproute2", "nft": "nftables", "sysctl": "procps"}
 _CLONE_NEWNET = 0x40000000
 
@@ -59,6 +62,11 @@ def build(commands: Iterable[Command]) -> None:
             raise LabError(f"`{command}` ended with {done.returncode}: {done.stderr.strip()}")
 
 
+def folder(purpose: str) -> "tempfile.TemporaryDirectory[str]":
+    """Return a new folder of this process, private to its user; ``leftovers`` finds it by its name."""
+    return tempfile.TemporaryDirectory(prefix=f"{prefix()}-{purpose}-", dir=FOLDERS)
+
+
 def remove(names: Iterable[str]) -> None:
     """Take namespaces, what still runs in them, and their files away; what is not there is no error.
 
@@ -73,7 +81,8 @@ def remove(names: Iterable[str]) -> None:
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                 _run(Command(("ip", "netns", "delete", name)))
-            shutil.rmtree(FILES / name, ignore_errors=True)
+            for place in (FILES, FOLDERS):
+                shutil.rmtree(place / name, ignore_errors=True)
         with suppress(OSError):
             FILES.rmdir()  # only when it is empty
     finally:
@@ -86,8 +95,9 @@ def processes_in(name: str) -> tuple[int, ...]:
 
 
 def leftovers() -> tuple[str, ...]:
-    """Return names of ours whose process is gone."""
-    found = {path.name for folder in (NAMESPACES, FILES) if folder.exists() for path in folder.iterdir()}
+    """Return names of ours, of namespaces and folders, whose process is gone."""
+    places = (NAMESPACES, FILES, FOLDERS)
+    found = {path.name for place in places if place.exists() for path in place.iterdir()}
     return tuple(sorted(name for name in found if _orphaned(name)))
 
 

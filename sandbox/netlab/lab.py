@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -150,7 +149,7 @@ def build(view: View, declared: Sequence[Declared], reach: Reach) -> Iterator[La
         kernel.build(planned.commands)
         for name in planned.subnets.values():
             kernel.name_hosts(name, reach.names, str(PARTNER))
-        folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="flexpay-netlab-")))
+        folder = Path(ending.enter_context(kernel.folder("partner")))
         state = copy_partner(reach.state, folder / "partner", planned.translation)
         ending.enter_context(_partner(planned.partner, state, reach))
         yield Lab(planned, declared, reach, state)

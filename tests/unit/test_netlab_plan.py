@@ -252,10 +252,12 @@ def test_only_names_of_our_own_dead_processes_are_left_overs(
 ) -> None:
     monkeypatch.setattr(kernel, "NAMESPACES", tmp_path / "netns")
     monkeypatch.setattr(kernel, "FILES", tmp_path / "files")
+    monkeypatch.setattr(kernel, "FOLDERS", tmp_path / "folders")
     dead = f"flexpay-{os.getpid()}-1-1-internet"  # this number, but born at another time
+    (tmp_path / "folders" / f"{dead}-partner").mkdir(parents=True)
     for name in (f"{kernel.prefix()}-1-internet", dead, "flexpay-other", "docker-1-2-3", "flexpay-x-1-y"):
         (tmp_path / "netns" / name).mkdir(parents=True)
-    assert kernel.leftovers() == (dead,)
+    assert kernel.leftovers() == (dead, f"{dead}-partner")
 
 
 def test_without_root_the_reason_is_given_and_ci_fails_instead_of_skipping(
