@@ -74,17 +74,18 @@ def zone_function(
 ) -> Document:
     """Return what the zones' functions may do.
 
-    They read what is in use (AWSCURRENT) of their environment's secrets and nothing staged or
-    earlier, write proofs without being able to read or delete them, and count in one namespace.
+    They read what is in use (AWSCURRENT) of their environment's secrets and, to prove it before its
+    promotion, what is staged (AWSPENDING), and nothing earlier; they write proofs without being able
+    to read or delete them, and count in one namespace.
     """
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     return _policy(
         {
-            "Sid": "ReadWhatIsInUse",
+            "Sid": "ReadWhatIsInUseOrStaged",
             "Effect": "Allow",
             "Action": "secretsmanager:GetSecretValue",
             "Resource": secret_pattern(account_id, region, environment),
-            "Condition": {"StringEquals": {"secretsmanager:VersionStage": "AWSCURRENT"}},
+            "Condition": {"StringEquals": {"secretsmanager:VersionStage": ["AWSCURRENT", "AWSPENDING"]}},
         },
         {
             "Sid": "Decrypt",

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from onboarding.cli import credentials_ground as grounds
 from onboarding.cli import credentials_parts as parts
 from onboarding.cli import options, terminal
 from onboarding.cli.groups import WholeSentences
@@ -89,9 +90,9 @@ def put(
     parts.one_source(outputs, file, fd)
     environment = parts.chosen(stacks, outputs, directory, merchant)
     vaults = parts.vaults_of(environment, merchant)
-    ground = parts.ground_of(environment, merchant, directory, ledger, source_address, unproven)
+    ground = grounds.ground_of(environment, merchant, directory, ledger, source_address, unproven)
     pair = parts.read_pair(environment, merchant, vaults, directory, file, fd)
-    parts.keep_out_of_reason(unproven, pair)
+    grounds.keep_out_of_reason(unproven, pair)
     name = environment.merchants[merchant].secret_name
     with parts.working(f"storing the credentials of {merchant} in {environment.name}"):
         summary = workflow.put(vaults, name, pair, ground, restore=restore)
@@ -152,7 +153,7 @@ def promote(
     from onboarding.credentials import workflow
 
     environment = parts.chosen(stacks, outputs, directory, merchant)
-    ground = parts.ground_of(environment, merchant, directory, ledger, source_address, unproven)
+    ground = grounds.ground_of(environment, merchant, directory, ledger, source_address, unproven)
     with parts.working(f"promoting the staged credentials of {merchant} in {environment.name}"):
         summary = workflow.promote(parts.vaults_of(environment, merchant), ground)
     return parts.report(summary, environment, merchant, "promote", as_json=as_json)
@@ -207,7 +208,7 @@ def retire(
     from onboarding.credentials import withdrawal
 
     environment = parts.chosen(stacks, outputs, directory, merchant)
-    parts.checked_reason(unproven)
+    grounds.checked_reason(unproven)
     vaults = parts.vaults_of(environment, merchant)
     with parts.working(f"retiring credentials of {merchant} in {environment.name}"):
         if staged:

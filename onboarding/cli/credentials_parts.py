@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +16,10 @@ from onboarding.errors import Finding, InputError, ToolkitError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    import requests
-
     from onboarding.aws.key_store import KeyStore
     from onboarding.credentials.common import Summary
     from onboarding.credentials.intake import Refused
     from onboarding.credentials.lifecycle import Vault
-    from onboarding.credentials.proof import Ground
     from onboarding.flexpay.credentials import ClientCredentials
 
 
@@ -76,46 +72,6 @@ def vaults_of(environment: Environment, merchant: str) -> "list[Vault]":
     ]
 
 
-def checked_reason(reason: str | None) -> None:
-    """Refuse a reason that cannot be recorded."""
-    from onboarding.credentials.record import flaw_of_reason
-
-    if reason is not None and (flaw := flaw_of_reason(reason)):
-        raise InputError(f"--unproven: the reason {flaw}", hint="give one short sentence in plain ASCII")
-
-
-def ground_of(
-    environment: Environment,
-    merchant: str,
-    directory: Path,
-    ledger: Path | None,
-    source_address: str | None,
-    reason: str | None,
-) -> "Ground":
-    """Return how a pair is to be proven, or why not."""
-    from onboarding.credentials.proof import Ground
-    from onboarding.credentials.token_prover import TokenProver, observed_address
-    from onboarding.flexpay.transport import open_session
-
-    checked_reason(reason)
-    if reason is not None and source_address is not None:
-        raise InputError("--unproven and --source-address exclude each other", hint="give one of them")
-    source = _address(source_address)
-    bundle = environment.partner.ca_bundle
-    ca = directory / bundle if bundle else None
-
-    def fresh() -> "requests.Session":
-        return open_session(ca, str(source) if source else None)
-
-    prover = TokenProver(
-        environment,
-        fresh,
-        source=source,
-        observe=lambda: observed_address(fresh, environment.partner.echo),
-    )
-    return Ground(prover, reason, _approved(environment, merchant, directory, ledger))
-
-
 def key_store_of(environment: Environment, merchant: str) -> "KeyStore":
     """Return the KMS of the first region that has the merchant: one key serves all of them."""
     from onboarding.aws.clients import Clients
@@ -157,25 +113,6 @@ def _parsed_answer(data: bytes) -> tuple[bytes | None, str]:
 def on(day: "datetime | None") -> str:
     """Return `` on DATE``, or nothing where the day is not known."""
     return f" on {day:%Y-%m-%d}" if day else ""
-
-
-def _address(text: str | None) -> IPv4Address | None:
-    try:
-        return IPv4Address(text) if text is not None else None
-    except ValueError:
-        raise InputError(f"--source-address {text}: not an IPv4 address") from None
-
-
-def _approved(
-    environment: Environment, merchant: str, directory: Path, ledger: Path | None
-) -> frozenset[IPv4Address]:
-    from onboarding.ledger_file import read_ledger
-
-    path = options.ledger_path(ledger, directory, environment)
-    if ledger is None and not path.exists():
-        return frozenset()
-    active = {address.address for address in environment.active_addresses}
-    return read_ledger(path, environment=environment.name).approved_for(merchant) & active
 
 
 def read_pair(
@@ -221,17 +158,6 @@ def accepted(
             hint="nothing was stored; credentials are issued per environment, ask for this one's",
         )
     return judged
-
-
-def keep_out_of_reason(reason: str | None, pair: "ClientCredentials") -> None:
-    """Refuse a reason that repeats the secret: reasons are recorded in the clear."""
-    from onboarding.redaction import Redactor
-
-    if reason and Redactor([pair.client_secret]).leaks(reason):
-        raise InputError(
-            "--unproven: the reason holds the client secret",
-            hint="it was an argument and counts as known now: have the pair revoked",
-        )
 
 
 def _prompted(environment: Environment, merchant: str) -> "ClientCredentials | Refused":

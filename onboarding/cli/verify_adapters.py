@@ -7,18 +7,21 @@ from datetime import datetime
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onboarding import proof as proofs
 from onboarding.aws.clients import Clients
 from onboarding.cli import terminal
-from onboarding.deployment import Environment, Role
+from onboarding.deployment import Environment, Role, Stack
 from onboarding.errors import CannotTell, Finding, ToolkitError
 from onboarding.flexpay.credentials import ClientCredentials
 from onboarding.verification.cloud import CONTROL
 from onboarding.verification.function_vantage import FunctionVantage
 from onboarding.verification.model import Report, Verdict
 from onboarding.verification.vantage import Vantage
+
+if TYPE_CHECKING:
+    from onboarding.aws.functions import Functions
 
 AWS_ATTEMPTS = 3
 AWS_READ_TIMEOUT_SECONDS = 10
@@ -40,28 +43,49 @@ def function_vantages(
     environment: Environment, *, run_id: str, keep_proofs: bool
 ) -> tuple[list[FunctionVantage], FunctionVantage | None]:
     """Return the function of every zone that has a way out, and the control function if there is one."""
-    from onboarding.aws.functions import READ_TIMEOUT_SECONDS, Functions
-
     clients = Clients()
     zones: list[FunctionVantage] = []
     control: FunctionVantage | None = None
     for stack in environment.stacks:
         if not stack.verifier_functions and not stack.control_function:
             continue
-        reached = Functions(
-            clients.client("lambda", stack.region, attempts=1, read_timeout_seconds=READ_TIMEOUT_SECONDS)
-        )
-        by_slot = {one.slot: one.address for one in stack.addresses if one.role is Role.ACTIVE}
-        for zone, arn in sorted((stack.verifier_functions or {}).items()):
-            address = by_slot.get(stack.egress_by_zone.get(zone) or "")
-            if address is not None:
-                ready, once = partial(reached.invoke_when_ready, arn), partial(reached.invoke, arn)
-                zones.append(FunctionVantage(zone, ready, once, run_id, address, keep_proofs))
+        reached = _functions(clients, stack)
+        zones += _zones(reached, stack, run_id=run_id, keep_proofs=keep_proofs)
         if stack.control_function and control is None:
             # a call that AWS turned away was not made, so that asking again sends nothing twice
             ready = partial(reached.invoke_when_ready, stack.control_function)
             control = FunctionVantage(CONTROL, ready, ready, run_id)
     return zones, control
+
+
+def functions_by_stack(environment: Environment) -> dict[str, list[FunctionVantage]]:
+    """Return, by stack, the function of every zone that has a way out; for calls that keep no proof."""
+    clients = Clients()
+    return {
+        stack.source: _zones(_functions(clients, stack), stack, run_id="", keep_proofs=False)
+        for stack in environment.stacks
+        if stack.verifier_functions
+    }
+
+
+def _functions(clients: Clients, stack: Stack) -> "Functions":
+    from onboarding.aws.functions import READ_TIMEOUT_SECONDS, Functions
+
+    # one attempt, and longer than a function runs: whoever gives up first does not know what was done
+    return Functions(
+        clients.client("lambda", stack.region, attempts=1, read_timeout_seconds=READ_TIMEOUT_SECONDS)
+    )
+
+
+def _zones(reached: "Functions", stack: Stack, *, run_id: str, keep_proofs: bool) -> list[FunctionVantage]:
+    by_slot = {one.slot: one.address for one in stack.addresses if one.role is Role.ACTIVE}
+    zones = []
+    for zone, arn in sorted((stack.verifier_functions or {}).items()):
+        address = by_slot.get(stack.egress_by_zone.get(zone) or "")
+        if address is not None:
+            ready, once = partial(reached.invoke_when_ready, arn), partial(reached.invoke, arn)
+            zones.append(FunctionVantage(zone, ready, once, run_id, address, keep_proofs))
+    return zones
 
 
 def unkept(report: Report, vantages: Sequence[Vantage]) -> list[str]:

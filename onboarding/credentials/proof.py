@@ -1,5 +1,6 @@
 """What counts as proof that a pair of credentials works, and who may bring it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Protocol
@@ -13,7 +14,7 @@ class NotBehindEgress(InputError):  # noqa: N818 - names the fact, like its fami
 
 
 class Prover(Protocol):
-    """Obtains a token from behind the environment's egress."""
+    """Obtains a token from this host, where that is behind the environment's egress."""
 
     def vantage(self) -> IPv4Address:
         """Return the environment's address that calls leave from; NotBehindEgress otherwise."""
@@ -23,10 +24,38 @@ class Prover(Protocol):
 
 
 @dataclass(frozen=True)
+class Stored:
+    """One stack's version that is to be proven."""
+
+    stack: str
+    version_id: str
+    stage: str
+    """The label it carries now: AWSPENDING, or AWSCURRENT where it has become current already."""
+
+
+@dataclass(frozen=True)
+class Proven:
+    """From where tokens were obtained."""
+
+    addresses: tuple[IPv4Address, ...]
+    notes: tuple[str, ...] = ()
+    """What was left out, and why."""
+
+
+class StoredProver(Protocol):
+    """Has tokens obtained with pairs that are stored, by somebody who may read them."""
+
+    def prove(self, stored: Sequence[Stored]) -> Proven:
+        """Obtain tokens; a Finding when one is refused, CannotTell when there is no usable answer."""
+
+
+@dataclass(frozen=True)
 class Ground:
     """On what ground a pair may become current."""
 
     prover: Prover
+    functions: StoredProver | None = None
+    """The environment's functions; where there are any, they bring the proof."""
     unproven: str | None = None
     """The operator's reason to go without proof."""
     approved: frozenset[IPv4Address] = frozenset()

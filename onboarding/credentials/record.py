@@ -17,6 +17,8 @@ PREFIX = "flexpay:since/"
 LONGEST_LABEL = 256
 """AWS limit of a staging label."""
 LONGEST_REASON = 180
+MOST_ADDRESSES = 9
+"""So many fit into a label, with commas and what goes before."""
 _STAMP = "%Y-%m-%dT%H:%M:%SZ"
 _PRINTABLE = re.compile(r"[ -~]+")
 
@@ -37,7 +39,7 @@ class Record:
     """UTC, whole seconds."""
     basis: Basis
     detail: str
-    """The address a token was obtained from, the operator's reason, or the version rolled back from."""
+    """The addresses tokens were obtained from, the operator's reason, or the version rolled back from."""
 
     def label(self, version_id: str) -> str:
         """Return the staging label for a version.
@@ -49,9 +51,11 @@ class Record:
         return f"{PREFIX}{stamp}/{version_id[:8]}/{self.basis}/{self.detail}"
 
 
-def proven(at: datetime, address: IPv4Address) -> Record:
-    """Record a token that was issued to this address."""
-    return Record(at.replace(microsecond=0), Basis.PROVEN, str(address))
+def proven(at: datetime, *addresses: IPv4Address) -> Record:
+    """Record tokens that were issued to these addresses; as many of them as a label holds."""
+    shown = ", ".join(map(str, addresses[:MOST_ADDRESSES]))
+    more = f" and {len(addresses) - MOST_ADDRESSES} more" if len(addresses) > MOST_ADDRESSES else ""
+    return Record(at.replace(microsecond=0), Basis.PROVEN, f"{shown}{more}")
 
 
 def unproven(at: datetime, reason: str) -> Record:

@@ -13,8 +13,9 @@ from onboarding.redaction import guarded
 from onboarding.verification.probes import independent, probe_echo
 
 WAYS_OUT = (
-    "run this from a host behind the environment's egress, name an address this host owns with "
-    "--source-address, go without proof with --unproven REASON, or only `credentials stage` for now"
+    "deploy the functions that prove it from inside (verifier.enabled), run this from a host behind the "
+    "environment's egress, name an address this host owns with --source-address, go without proof with "
+    "--unproven REASON, or only `credentials stage` for now"
 )
 
 

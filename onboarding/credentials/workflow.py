@@ -1,8 +1,9 @@
 """The commands as functions: what is decided, in which order, and what is done about it.
 
-The order of ``put`` is: look, compare, prove, stage everywhere, promote everywhere. Proof comes
-before the first write, because the first version of a secret is current at once (AWS) and because
-a refused pair should not be stored at all.
+The order of ``put`` on a host behind the egress is: look, compare, prove, stage everywhere, promote
+everywhere. Proof comes before the first write, because the first version of a secret is current at
+once (AWS) and because a refused pair should not be stored at all. Functions read what is stored, so
+that with them the pair is staged first, and given up again if the partner refuses it.
 """
 
 from collections.abc import Sequence
@@ -12,8 +13,9 @@ from onboarding.credentials import lifecycle
 from onboarding.credentials.common import Summary, writable
 from onboarding.credentials.errors import Malformed, NothingStored, SecretDeleted, SecretMissing
 from onboarding.credentials.lifecycle import Held, Outcome, Vault
-from onboarding.credentials.proof import Ground, NotBehindEgress
-from onboarding.credentials.record import Basis, Record, proven, record_of, unproven
+from onboarding.credentials.proof import Ground
+from onboarding.credentials.proving import ground_for, prove_afterwards, proven_or_given_up, stored
+from onboarding.credentials.record import proven, record_of, unproven
 from onboarding.credentials.versions import (
     CURRENT,
     NOTHING_BEFORE,
@@ -27,7 +29,6 @@ from onboarding.flexpay.credentials import ClientCredentials
 
 SUSTAINED_WRITE_SECONDS = 600
 """AWS asks for no more than one write in 10 minutes, sustained; it keeps 100 versions."""
-NOT_APPROVED = "addresses not approved yet"
 FIRST_VERSION = "first version of an empty secret"
 
 
@@ -59,18 +60,24 @@ def put(
         if item not in open_items and item.state.current
     ]
     if not open_items:
-        return _prove_afterwards(held, credentials, ground, at) or Summary(
+        return prove_afterwards(held, credentials, ground, at) or Summary(
             tuple(done), notes=("this pair is current already; nothing was written",)
         )
     if None in same:
         notes.append("stored; cannot compare with what was current, since the caller may not read it")
-    record, why = _ground(ground, held, credentials, at)
+    record, why = ground_for(ground, held, credentials, at)
     notes += why
     version_id = version_for(fingerprint, [item.state for item in held])
-    staged = lifecycle.stage(open_items, credentials, version_id, record)
+    staged = lifecycle.stage(open_items, credentials, version_id, record or unproven(at, FIRST_VERSION))
     if any(result.error for result in staged):
         notes.append("not staged everywhere, so nothing was promoted; run the same command again")
         return Summary((*done, *staged), notes=tuple(notes))
+    if record is None and ground.functions is not None:
+        told = proven_or_given_up(ground.functions, [item.vault for item in open_items], version_id)
+        record = proven(at, *told.addresses)
+        notes += told.notes
+    if record is None:
+        raise AssertionError("a pair becomes current on some ground")
     return Summary((*done, *lifecycle.promote(open_items, version_id, record)), record, tuple(notes))
 
 
@@ -90,15 +97,16 @@ def stage(
     version_id = version_for(fingerprint, [item.state for item in held])
     results = lifecycle.stage(held, credentials, version_id, unproven(at, FIRST_VERSION))
     if not any(result.error for result in results):
-        notes.append("next: `flexpay-onboard credentials promote`, from behind the environment's egress")
+        notes.append("next: `flexpay-onboard credentials promote` proves the pair and makes it current")
     return Summary(tuple(results), notes=tuple(notes))
 
 
 def promote(vaults: Sequence[Vault], ground: Ground, *, now: datetime | None = None) -> Summary:
     """Prove the staged pair and make it current in every stack.
 
-    Without proof (``ground.unproven``) no value is read. Raises InputError when nothing is staged,
-    Finding when different pairs are staged or a stack has none.
+    A value is read only where this host itself brings the proof: functions read for themselves, and
+    without proof (``ground.unproven``) nobody does. Raises InputError when nothing is staged, Finding
+    when different pairs are staged or a stack has none.
     """
     at = now or datetime.now(UTC)
     held = writable(vaults)
@@ -127,14 +135,18 @@ def promote(vaults: Sequence[Vault], ground: Ground, *, now: datetime | None = N
             f"the pair is staged in {source.vault.stack}, but not in {', '.join(missing)}",
             hint="nothing was promoted; stage it in every stack first",
         )
+    notes: tuple[str, ...] = ()
     if ground.unproven is not None:
         record = unproven(at, ground.unproven)
+    elif ground.functions is not None:
+        told = ground.functions.prove([stored(item, version_id) for item in held])
+        record, notes = proven(at, *told.addresses), told.notes
     else:
         address = ground.prover.vantage()
         credentials = source.vault.store.version(source.vault.secret_id, PENDING, version_id=version_id)
         ground.prover.prove(credentials)
         record = proven(at, address)
-    return Summary(tuple(lifecycle.promote(held, version_id, record)), record)
+    return Summary(tuple(lifecycle.promote(held, version_id, record)), record, notes)
 
 
 def look_alike(credentials: ClientCredentials, others: Sequence[tuple[str, Vault]]) -> str | None:
@@ -168,50 +180,8 @@ def _is_current(item: Held, credentials: ClientCredentials, fingerprint: Fingerp
         return False
 
 
-def _prove_afterwards(
-    held: Sequence[Held], credentials: ClientCredentials, ground: Ground, at: datetime
-) -> Summary | None:
-    """Prove a pair that became current unproven, where that is possible by now."""
-    bare = [item for item in held if _basis(item.state) in (None, Basis.UNPROVEN)]
-    if not bare or not ground.approved or ground.unproven is not None:
-        return None
-    try:
-        address = ground.prover.vantage()
-    except NotBehindEgress:
-        return None
-    ground.prover.prove(credentials)
-    record = proven(at, address)
-    results = [
-        result
-        for item in bare
-        if item.state.current
-        for result in lifecycle.promote([item], item.state.current.id, record)
-    ]
-    return Summary(tuple(results), record, ("this pair was current already; now it is proven",))
-
-
-def _basis(state: SecretState) -> Basis | None:
-    record = record_of(state.current)
-    return record.basis if record else None
-
-
 def _settled(state: SecretState) -> bool:
     return state.current is not None and not state.has(state.current.id, PENDING)
-
-
-def _ground(
-    ground: Ground, held: Sequence[Held], credentials: ClientCredentials, at: datetime
-) -> tuple[Record, list[str]]:
-    if ground.unproven is not None:
-        return unproven(at, ground.unproven), []
-    if not ground.approved and not any(item.state.current for item in held):
-        return unproven(at, NOT_APPROVED), [
-            "not proven: the partner has not approved the addresses yet; "
-            "run `flexpay-onboard verify` once it has"
-        ]
-    address = ground.prover.vantage()
-    ground.prover.prove(credentials)
-    return proven(at, address), []
 
 
 def _frequency(held: Sequence[Held], at: datetime) -> list[str]:

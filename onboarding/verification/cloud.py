@@ -1,4 +1,4 @@
-"""What is said between ``verify`` and a verifier function; both sides import it. Pure."""
+"""What is said between a command and a verifier function; both sides import it. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ MAX_CONCURRENCY = 8
 """Merchants that one invocation measures at the same time."""
 MERCHANTS_PER_INVOCATION = 24
 """Three rounds of the above: far within the time and the payload (6 MB) that an invocation has."""
+PROVABLE = ("AWSPENDING", "AWSCURRENT")
+"""Stages whose version can be proven: what may become current, and what is."""
 STRANGERS = ("unknown-client", "unknown-token", "without-token")
 
 
@@ -27,8 +29,20 @@ class Action(StrEnum):
     """Token and orders of some merchants."""
     STRANGER = "stranger"
     """One call that must be refused."""
+    PROVE = "prove"
+    """A token with one version of one secret; nothing is posted, and no proof of the address is kept."""
     SCHEDULED = "scheduled"
     """All merchants; no order is created, nothing bad is sent, proofs and metrics are written."""
+
+
+@dataclass(frozen=True)
+class StoredPair:
+    """Which stored pair is meant. Its value is read by the function and passes through nobody else."""
+
+    merchant: str
+    version_id: str
+    stage: str
+    """One of PROVABLE; the version must carry it when it is read."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,8 @@ class Request:
     keep_proofs: bool = False
     which: str = ""
     """The stranger's call."""
+    stored: StoredPair | None = None
+    """What is to be proven."""
 
 
 def to_event(request: Request) -> dict[str, Any]:
@@ -48,6 +64,10 @@ def to_event(request: Request) -> dict[str, Any]:
     event: dict[str, Any] = {"protocol": PROTOCOL, "action": request.action.value}
     if request.action is Action.STRANGER:
         event["which"] = request.which
+    if request.stored is not None:
+        event["merchant"] = request.stored.merchant
+        event["versionId"] = request.stored.version_id
+        event["stage"] = request.stored.stage
     if request.action is Action.MEASURE:
         event["runId"] = request.run_id
         event["keepProofs"] = request.keep_proofs
@@ -76,7 +96,18 @@ def to_request(event: Mapping[str, Any]) -> Request:
         PairJob(str(raw["merchant"]), raw["order"], str(raw["template"]), bool(raw["orders"]))
         for raw in event.get("jobs", ())
     )
-    return Request(action, str(event.get("runId", "")), jobs, bool(event.get("keepProofs")), which)
+    stored = _stored(event) if action is Action.PROVE else None
+    return Request(action, str(event.get("runId", "")), jobs, bool(event.get("keepProofs")), which, stored)
+
+
+def _stored(event: Mapping[str, Any]) -> StoredPair:
+    told = {name: event.get(name) for name in ("merchant", "versionId", "stage")}
+    if missing := [name for name, value in told.items() if not isinstance(value, str) or not value]:
+        raise ValueError(f"{', '.join(missing)}: missing, or not text")
+    stage = str(told["stage"])
+    if stage not in PROVABLE:
+        raise ValueError(f"stage: found {stage!r}, provable are {', '.join(PROVABLE)}")
+    return StoredPair(str(told["merchant"]), str(told["versionId"]), stage)
 
 
 def batches(jobs: Sequence[PairJob]) -> list[tuple[PairJob, ...]]:

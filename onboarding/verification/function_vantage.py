@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 from typing import Any, TypeVar
 
 from onboarding.errors import CannotTell, ToolkitError
-from onboarding.verification.cloud import Action, Request, batches, to_event
+from onboarding.verification.cloud import Action, Request, StoredPair, batches, to_event
 from onboarding.verification.measurement import (
     CallRecord,
     EchoSample,
@@ -89,6 +89,26 @@ class FunctionVantage:
         if job.order is not None:
             fact += "; the test order may have been placed all the same, and is not repeated"
         return PairMeasurement(job.merchant, self.name, Step(False, fact, error.hint, answered=False))
+
+    def prove_work(self, stored: StoredPair) -> Callable[[], PairMeasurement]:
+        """One token with a stored pair that the function reads itself.
+
+        It creates nothing, so that it may wait for the function; what AWS has begun is not repeated.
+        """
+
+        def work() -> PairMeasurement:
+            try:
+                said = self.look(to_event(Request(Action.PROVE, stored=stored)))
+                found = self._read(lambda: (said["versionId"], PairMeasurement.from_json(said["pair"])))
+                if (found[0], found[1].merchant) != (stored.version_id, stored.merchant):
+                    raise CannotTell(f"{self.name} answered for another pair than it was asked for")
+            except ToolkitError as error:
+                return PairMeasurement(
+                    stored.merchant, self.name, Step(False, str(error), error.hint, answered=False)
+                )
+            return replace(found[1], vantage=self.name)
+
+        return work
 
     def stranger_work(self, which: str) -> Callable[[], CallRecord]:
         """One call that must be refused."""

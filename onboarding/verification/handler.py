@@ -9,55 +9,31 @@ cannot make it send a credential elsewhere. Neither event nor answer holds a sec
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from onboarding.deployment import Orders, Partner
 from onboarding.errors import ToolkitError
 from onboarding.flexpay.credentials import ClientCredentials
 from onboarding.proof import Order, Proof
 from onboarding.proof import Vantage as Origin
 from onboarding.redaction import Redactor
-from onboarding.verification.cloud import CONTROL, MAX_CONCURRENCY, Action, Request, to_request
+from onboarding.verification.cloud import (
+    CONTROL,
+    MAX_CONCURRENCY,
+    Action,
+    Request,
+    StoredPair,
+    to_request,
+)
+from onboarding.verification.function_cloud import Cloud, Deployment, cloud_of, read_deployment
 from onboarding.verification.measurement import PairMeasurement, PlaceMeasurement, Step, to_json
 from onboarding.verification.pool import side_by_side
 from onboarding.verification.probes import PairJob
 from onboarding.verification.vantage import LocalVantage
-from stacks.contract import VERIFIER_METRICS
 
 RESERVE_SECONDS = 100.0
 """What one merchant may take at worst, all time-outs included; with less left none is begun."""
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """What this function was deployed with."""
-
-    environment: str
-    partner: Partner
-    ca_bundle: Path | None
-    secrets: Mapping[str, str]
-    """Merchant → name of its secret."""
-    place: str
-    """The zone, or ``control``."""
-    address: IPv4Address | None = None
-    """The declared address that the zone leaves from."""
-    proof_bucket: str | None = None
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """What a function asks of AWS; injected, so that deciding needs no network."""
-
-    credentials: Callable[[str], ClientCredentials]
-    """Secret name → what is in use now."""
-    keep: Callable[[Proof], None]
-    """Writes a proof to the environment's bucket. Raises a ToolkitError."""
-    count: Callable[[Mapping[str, float]], None]
-    """Metric → value."""
 
 
 def handle(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -66,67 +42,10 @@ def handle(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     return answer(
         event,
         deployment,
-        _cloud(deployment),
+        cloud_of(deployment),
         remaining=lambda: context.get_remaining_time_in_millis() / 1000,
         now=datetime.now(UTC),
     )
-
-
-def read_deployment(root: Path, variables: Mapping[str, str]) -> Deployment:
-    """Read what the bundle at ``root`` and the function's configuration say."""
-    raw = json.loads((root / "deployment.json").read_text("utf-8"))
-    partner = raw["partner"]
-    address = variables.get("FLEXPAY_ADDRESS")
-    return Deployment(
-        environment=raw["environment"],
-        partner=Partner(
-            partner["serverUrl"],
-            partner["checkoutPrefix"],
-            Orders(partner["orders"]),
-            echo=tuple(partner["echo"]),
-        ),
-        ca_bundle=root / "ca.pem" if raw["caBundle"] else None,
-        secrets=raw["secrets"],
-        place=variables["FLEXPAY_PLACE"],
-        address=IPv4Address(address) if address else None,
-        proof_bucket=variables.get("FLEXPAY_PROOF_BUCKET"),
-    )
-
-
-def _cloud(deployment: Deployment) -> Cloud:
-    region = os.environ.get("AWS_REGION", "")
-
-    def credentials(secret: str) -> ClientCredentials:
-        from onboarding.aws.clients import Clients  # noqa: PLC0415 - calls without AWS need not pay for it
-        from onboarding.aws.secret_store import SecretStore  # noqa: PLC0415
-
-        return SecretStore(Clients().client("secretsmanager", region, attempts=3)).current(secret)
-
-    def keep(proof: Proof) -> None:
-        from onboarding.aws.clients import Clients  # noqa: PLC0415
-        from onboarding.aws.proof_bucket import ProofBucket  # noqa: PLC0415
-
-        assert deployment.proof_bucket  # noqa: S101 - asked for before
-        ProofBucket(Clients().client("s3", region), deployment.proof_bucket).write(proof)
-
-    def count(values: Mapping[str, float]) -> None:
-        from onboarding.aws.clients import Clients  # noqa: PLC0415
-
-        dimensions = {"Environment": deployment.environment, "Zone": deployment.place}
-        Clients().client("cloudwatch", region).put_metric_data(
-            Namespace=VERIFIER_METRICS,
-            MetricData=[
-                {
-                    "MetricName": name,
-                    "Value": value,
-                    "Unit": "Count",
-                    "Dimensions": [{"Name": key, "Value": text} for key, text in dimensions.items()],
-                }
-                for name, value in values.items()
-            ],
-        )
-
-    return Cloud(credentials, keep, count)
 
 
 def answer(
@@ -144,7 +63,7 @@ def answer(
     """
     request = to_request(event)
     redactor = Redactor()
-    here = _Here(deployment, cloud, redactor, remaining, now)
+    here = _Here(deployment, cloud, redactor, remaining=remaining, now=now, stored=request.stored)
     try:
         said = here.answer(request)
     finally:
@@ -162,22 +81,30 @@ class _Here:
         deployment: Deployment,
         cloud: Cloud,
         redactor: Redactor,
+        *,
         remaining: Callable[[], float],
         now: datetime,
+        stored: StoredPair | None,
     ) -> None:
         self._deployment = deployment
         self._cloud = cloud
         self._remaining = remaining
         self._now = now
-        secrets = deployment.secrets
+        self._stored = stored
         control = deployment.place == CONTROL
         self.vantage = LocalVantage(
             deployment.partner,
             deployment.ca_bundle,
             redactor,
-            None if control else lambda merchant: cloud.credentials(secrets[merchant]),
+            None if control else self._pair_of,
             zone=deployment.place,
         )
+
+    def _pair_of(self, merchant: str) -> ClientCredentials:
+        secret, stored = self._deployment.secrets[merchant], self._stored
+        if stored is not None:
+            return self._cloud.version(secret, stored.version_id, stored.stage)
+        return self._cloud.credentials(secret)
 
     def answer(self, request: Request) -> dict[str, Any]:
         if request.action is Action.STRANGER:
@@ -188,14 +115,41 @@ class _Here:
             raise ValueError(f"{request.action}: the control function never holds a credential")
         if request.action is Action.MEASURE:
             return self._measured(request)
+        if request.stored is not None:
+            return self._proved(request.stored)
         return self._scheduled()
 
     def _measured(self, request: Request) -> dict[str, Any]:
-        if unknown := sorted({job.merchant for job in request.jobs} - set(self._deployment.secrets)):
-            raise ValueError(f"jobs: {', '.join(unknown)}: no merchant of this deployment")
+        self._refuse_unknown("jobs", {job.merchant for job in request.jobs})
         place, pairs = self._look_and_call(request.jobs)
         kept, trouble = self._keep(place, pairs, request.run_id) if request.keep_proofs else ([], "")
         return {"pairs": [to_json(one) for one in pairs], "kept": kept, "trouble": trouble}
+
+    def _proved(self, stored: StoredPair) -> dict[str, Any]:
+        self._refuse_unknown("merchant", {stored.merchant})
+        job = PairJob(stored.merchant, orders=False)
+        place = self.vantage.place_work()()
+        if self._seen_right(place):
+            (work,) = self.vantage.pair_work([job])
+            (pair,) = self._in_time(job, work)()
+        else:
+            # a pair that is not in use yet must not be shown to the partner from anywhere else
+            pair = PairMeasurement(job.merchant, self.vantage.name, self._seen_wrong(place))
+        return {"versionId": stored.version_id, "pair": to_json(pair)}
+
+    def _seen_wrong(self, place: PlaceMeasurement) -> Step:
+        elsewhere = sorted({sample.address for sample in place.samples if sample.address})
+        seen = f"seen to leave from {', '.join(elsewhere)}" if elsewhere else "seen by no echo service"
+        return Step(
+            False,
+            f"calls were {seen} and should leave from {self._deployment.address}; no token was asked for",
+            "see what is wrong with the way out: `flexpay-onboard verify`",
+            answered=bool(elsewhere),
+        )
+
+    def _refuse_unknown(self, field: str, merchants: set[str]) -> None:
+        if unknown := sorted(merchants - set(self._deployment.secrets)):
+            raise ValueError(f"{field}: {', '.join(unknown)}: no merchant of this deployment")
 
     def _scheduled(self) -> dict[str, Any]:
         # an order that must be refused as incomplete creates nothing, and nobody unknown is played

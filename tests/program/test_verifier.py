@@ -66,13 +66,13 @@ def test_the_control_function_may_write_its_log_and_nothing_else(
     assert may == {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
-def test_zone_functions_read_what_is_in_use_in_their_environment_and_nothing_staged(
+def test_zone_functions_read_what_is_in_use_or_staged_in_their_environment_and_nothing_earlier(
     deployed: tuple[dict[str, Any], Cloud],
 ) -> None:
     statements = policy_of(deployed[1], "verifier-verifier")
     (read,) = ((r, c) for action, r, c in allowed(statements) if action.startswith("secretsmanager:"))
     assert read[0] == f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:flexpay/production/*"
-    assert read[1] == {"StringEquals": {"secretsmanager:VersionStage": "AWSCURRENT"}}
+    assert read[1] == {"StringEquals": {"secretsmanager:VersionStage": ["AWSCURRENT", "AWSPENDING"]}}
     (decrypt,) = ((r, c) for action, r, c in allowed(statements) if action.startswith("kms:"))
     assert decrypt[0] == deployed[0]["kmsKeyArn"]
     assert decrypt[1]["StringEquals"]["kms:ViaService"] == f"secretsmanager.{REGION}.amazonaws.com"

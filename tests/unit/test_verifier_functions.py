@@ -15,6 +15,7 @@ from onboarding.verification.cloud import (
     MERCHANTS_PER_INVOCATION,
     Action,
     Request,
+    StoredPair,
     batches,
     to_event,
     to_request,
@@ -143,6 +144,8 @@ def test_what_a_function_failed_of_is_told_without_its_stack() -> None:
 def test_requests_survive_the_journey() -> None:
     request = Request(Action.MEASURE, "run", (PairJob("acme-air", {"total": 1}, "air", orders=False),), True)
     assert to_request(json.loads(json.dumps(to_event(request)))) == request
+    stored = Request(Action.PROVE, stored=StoredPair("acme-air", "v-1", "AWSPENDING"))
+    assert to_request(json.loads(json.dumps(to_event(stored)))) == stored
     stranger = Request(Action.STRANGER, which="unknown-client")
     assert to_request(to_event(stranger)) == stranger
 

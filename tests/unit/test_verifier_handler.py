@@ -14,8 +14,8 @@ from onboarding.errors import CannotTell
 from onboarding.flexpay.credentials import ClientCredentials
 from onboarding.proof import Order, Proof
 from onboarding.redaction import Hidden
-from onboarding.verification import handler, vantage
-from onboarding.verification.cloud import Action, Request, to_event
+from onboarding.verification import function_cloud, handler, vantage
+from onboarding.verification.cloud import Action, Request, StoredPair, to_event
 from onboarding.verification.measurement import (
     CallRecord,
     EchoSample,
@@ -42,6 +42,10 @@ class Cloud:
 
     def credentials(self, secret: str) -> ClientCredentials:
         self.asked.append(secret)
+        return ClientCredentials("client", Hidden(SECRET))
+
+    def version(self, secret: str, version_id: str, stage: str) -> ClientCredentials:
+        self.asked.append(f"{secret} {version_id} {stage}")
         return ClientCredentials("client", Hidden(SECRET))
 
     def keep(self, proof: Proof) -> None:
@@ -99,11 +103,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return World(monkeypatch)
 
 
-def deployment(place: str = "use1-az1", **changed: Any) -> handler.Deployment:
+def deployment(place: str = "use1-az1", **changed: Any) -> function_cloud.Deployment:
     echo = ("https://echo/1", "https://echo/2")
     partner = Partner("https://partner.example", "/api/checkout", Orders.TEST, echo=echo)
     values = {"address": ADDRESS, "proof_bucket": "proofs", **changed}
-    return handler.Deployment("production", partner, None, SECRETS, place, **values)
+    return function_cloud.Deployment("production", partner, None, SECRETS, place, **values)
 
 
 def ask(
@@ -112,7 +116,7 @@ def ask(
     said = handler.answer(
         event,
         deployment(**changed),
-        handler.Cloud(cloud.credentials, cloud.keep, cloud.count),
+        function_cloud.Cloud(cloud.credentials, cloud.version, cloud.keep, cloud.count),
         remaining=lambda: remaining,
         now=NOW,
     )
@@ -171,10 +175,11 @@ def test_a_run_that_proves_nothing_keeps_nothing(world: World) -> None:
 
 
 def test_nothing_is_begun_that_could_be_cut_off(world: World) -> None:
-    said = ask(
-        measure(PairJob("acme-air", {"total": 1}, "air")), Cloud(), remaining=handler.RESERVE_SECONDS - 1
-    )
+    late = handler.RESERVE_SECONDS - 1
+    said = ask(measure(PairJob("acme-air", {"total": 1}, "air")), Cloud(), remaining=late)
+    proven = ask(prove(), Cloud(), remaining=late)
     assert not world.measured
+    assert "no call was made" in proven["pair"]["credentials"]["fact"]
     (pair,) = said["pairs"]
     assert (pair["credentials"]["ok"], pair["credentials"]["answered"]) == (False, False)
     assert "no call was made" in pair["credentials"]["fact"]
@@ -197,7 +202,43 @@ def test_a_scheduled_run_that_leaves_from_elsewhere_counts_as_failed(world: Worl
     assert not cloud.kept
 
 
-@pytest.mark.parametrize("event", [measure(PairJob("acme-air")), {"protocol": 1, "action": "scheduled"}])
+def prove(**changed: str) -> dict[str, Any]:
+    stored = {"merchant": "acme-air", "version_id": "v-1", "stage": "AWSPENDING", **changed}
+    return to_event(Request(Action.PROVE, stored=StoredPair(**stored)))
+
+
+@pytest.mark.parametrize("stage", ["AWSPENDING", "AWSCURRENT"])
+def test_it_obtains_a_token_with_the_version_it_is_asked_for_and_posts_nothing(
+    world: World, stage: str
+) -> None:
+    cloud = Cloud()
+    said = ask(prove(stage=stage), cloud)
+    assert cloud.asked == [f"flexpay/production/acme-air v-1 {stage}"]
+    assert [(job.merchant, job.order, job.orders) for job in world.measured] == [("acme-air", None, False)]
+    assert (said["versionId"], said["pair"]["token"]["ok"]) == ("v-1", True)
+    assert not cloud.kept
+
+
+@pytest.mark.parametrize(
+    ("seen", "answered"),
+    [(("198.51.100.9",) * 2, True), ((str(ADDRESS), "198.51.100.9"), True), ((None, None), False)],
+)
+def test_a_staged_pair_is_not_shown_to_the_partner_from_another_address(
+    world: World, seen: tuple[str | None, ...], answered: bool
+) -> None:
+    cloud = Cloud()
+    world.seen = seen
+    said = ask(prove(), cloud)
+    assert not cloud.asked
+    assert not world.measured
+    assert "no token was asked for" in said["pair"]["credentials"]["fact"]
+    assert (said["pair"]["credentials"]["ok"], said["pair"]["credentials"]["answered"]) == (False, answered)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [measure(PairJob("acme-air")), {"protocol": 1, "action": "scheduled"}, prove()],
+)
 def test_the_control_function_asks_for_no_credential(world: World, event: dict[str, Any]) -> None:
     cloud = Cloud()
     with pytest.raises(ValueError, match="never holds a credential"):
@@ -212,6 +253,9 @@ def test_the_control_function_asks_for_no_credential(world: World, event: dict[s
         ({"protocol": 2, "action": "look"}, "protocol: found 2"),
         ({"protocol": 1, "action": "delete"}, "action: found 'delete'"),
         ({"protocol": 1, "action": "stranger", "which": "friend"}, "which: found 'friend'"),
+        (prove(merchant="somebody-else"), "merchant: somebody-else: no merchant of this deployment"),
+        (prove(stage="AWSPREVIOUS"), "stage: found 'AWSPREVIOUS', provable are AWSPENDING, AWSCURRENT"),
+        ({"protocol": 1, "action": "prove", "merchant": 1}, "merchant, versionId, stage: missing"),
         (measure(PairJob("somebody-else")), "jobs: somebody-else: no merchant of this deployment"),
     ],
 )
@@ -246,12 +290,12 @@ def test_what_it_was_deployed_with_is_read_from_bundle_and_configuration(tmp_pat
     }
     told = {"environment": "production", "partner": partner, "caBundle": True, "secrets": SECRETS}
     (tmp_path / "deployment.json").write_text(json.dumps(told))
-    found = handler.read_deployment(
+    found = function_cloud.read_deployment(
         tmp_path,
         {"FLEXPAY_PLACE": "use1-az1", "FLEXPAY_ADDRESS": str(ADDRESS), "FLEXPAY_PROOF_BUCKET": "proofs"},
     )
     assert (found.place, found.address, found.proof_bucket) == ("use1-az1", ADDRESS, "proofs")
     assert (found.partner.server_url, found.partner.orders) == ("https://p.example", Orders.REAL)
     assert found.ca_bundle == tmp_path / "ca.pem"
-    bare = handler.read_deployment(tmp_path, {"FLEXPAY_PLACE": "control"})
+    bare = function_cloud.read_deployment(tmp_path, {"FLEXPAY_PLACE": "control"})
     assert (bare.address, bare.proof_bucket) == (None, None)
