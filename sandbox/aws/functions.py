@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from moto.awslambda.models import lambda_backends
+from moto.logs.models import logs_backends
 from moto.sts.models import sts_backends
 
 from sandbox.aws.answers import Answer, error_answer
@@ -64,7 +66,9 @@ def invoke(
     if kind == "Event":
         threading.Thread(target=_later, args=(job, aws), daemon=True, name=f"run {job.name}").start()
         return Answer(202, (), b"")
-    failed, answer = run(job, aws)
+    failed, answer, log = run(job, aws)
+    with lock:
+        _keep_log(call, job, log)
     headers = [("Content-Type", "application/json"), ("X-Amz-Executed-Version", "$LATEST")]
     if failed:
         headers.append(("X-Amz-Function-Error", "Unhandled"))
@@ -73,7 +77,7 @@ def invoke(
 
 def _later(job: Job, aws: tuple[str, int]) -> None:
     for _ in range(1 + job.retries):
-        failed, _ = run(job, aws)
+        failed, _, _ = run(job, aws)
         if not failed:
             return
 
@@ -149,8 +153,22 @@ def _session(call: Call, role_arn: str, name: str) -> Any:
     )
 
 
-def run(job: Job, aws: tuple[str, int]) -> tuple[bool, bytes]:
-    """Run the stored code in a clean interpreter; return whether it failed, and its answer as JSON."""
+def _keep_log(call: Call, job: Job, log: str) -> None:
+    """Put what the code wrote into its log group, where there is one; AWS would make one by itself."""
+    backend, group = logs_backends[call.account][call.region], f"/aws/lambda/{job.name}"
+    if group not in backend.groups or not log:
+        return
+    stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}"
+    backend.create_log_stream(group, stream)
+    at = int(time.time() * 1000)
+    backend.put_log_events(group, stream, [{"timestamp": at, "message": one} for one in log.splitlines()])
+
+
+def run(job: Job, aws: tuple[str, int]) -> tuple[bool, bytes, str]:
+    """Run the stored code in a clean interpreter.
+
+    Returns whether it failed, its answer as JSON, and what it wrote to its output.
+    """
     task = _unpacked(job.code)
     with tempfile.TemporaryDirectory(prefix="function-") as place:
         folder = Path(place)
@@ -176,21 +194,23 @@ def run(job: Job, aws: tuple[str, int]) -> tuple[bool, bytes]:
                 input=json.dumps(told).encode(),
                 env={**job.variables, "LAMBDA_TASK_ROOT": str(task), "TMPDIR": place, "HOME": place},
                 cwd=place,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
                 timeout=job.seconds,
                 check=False,
             )
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired as late:
             at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             said = f"{at} Task timed out after {job.seconds}.00 seconds"
-            return True, json.dumps({"errorType": "Sandbox.Timedout", "errorMessage": said}).encode()
+            log = (late.stdout or b"").decode("utf-8", "replace") + said
+            return True, json.dumps({"errorType": "Sandbox.Timedout", "errorMessage": said}).encode(), log
+        log = done.stdout.decode("utf-8", "replace")
         if done.returncode:
-            print(f"function {job.name}: {done.stderr.decode('utf-8', 'replace').strip()}", file=sys.stderr)
+            print(f"function {job.name}: {log.strip()}", file=sys.stderr)
         if not result.exists():
             said = f"Runtime exited with error: exit status {done.returncode}"
-            return True, json.dumps({"errorType": "Runtime.ExitError", "errorMessage": said}).encode()
-        return done.returncode != 0, result.read_bytes()
+            return True, json.dumps({"errorType": "Runtime.ExitError", "errorMessage": said}).encode(), log
+        return done.returncode != 0, result.read_bytes(), log
 
 
 def _link(name: str, runtime: Path) -> None:

@@ -140,6 +140,16 @@ def test_what_it_raises_is_its_answer(account: Account) -> None:
     assert (said["Payload"]["errorType"], said["Payload"]["errorMessage"]) == ("RuntimeError", "as told")
 
 
+def test_what_it_writes_is_in_its_log(account: Account) -> None:
+    account.function("talks")
+    logs = account.client("logs")
+    logs.create_log_group(logGroupName="/aws/lambda/talks")
+    account.invoke("talks", {"fail": True})
+    (stream,) = logs.describe_log_streams(logGroupName="/aws/lambda/talks")["logStreams"]
+    lines = logs.get_log_events(logGroupName="/aws/lambda/talks", logStreamName=stream["logStreamName"])
+    assert "RuntimeError: as told" in [one["message"] for one in lines["events"]]
+
+
 def test_its_time_is_up_when_it_is_up(account: Account) -> None:
     began = time.monotonic()
     said = account.invoke("short", {"sleep": 30})

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from sandbox.flexpay.server import Partner, running
-from stacks import policies
+from stacks import policies, verifier_policies
 from tests.loopback.aws_standin import Aws, code_of
 from tests.loopback.credentials_world import MERCHANT, NAME, SOURCE, Desk, desk_with, pair_json
+from tests.loopback.functions_world import desk_with_functions
 from tests.loopback.test_credentials_cli import answered
 from tests.loopback.verify_world import MERCHANTS, Ran
 
@@ -50,7 +51,7 @@ def needed(command: str) -> list[str]:
     for line in PAGE.splitlines():
         cells = [cell.strip() for cell in line.split("|")]
         if len(cells) > 3 and cells[1] == f"`{command}`":
-            return [action.strip() for action in cells[2].split(",")]
+            return [action.strip() for action in cells[2].partition(";")[0].split(",")]
     raise KeyError(command)
 
 
@@ -61,8 +62,29 @@ def partner() -> Iterator[Partner]:
         yield one
 
 
+DeskFor = Callable[[str], Desk]
+
+
 @pytest.fixture
-def desk(tmp_path: Path, partner: Partner, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def desk_for(tmp_path: Path, partner: Partner, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> DeskFor:
+    """Return how to make the desk at which a command is run: with functions where it needs them."""
+
+    def make(command: str) -> Desk:
+        if command not in THROUGH_FUNCTIONS:
+            return plain_desk(tmp_path, partner, aws, monkeypatch)
+        desk = desk_with_functions(tmp_path, partner, aws, monkeypatch)
+        desk.world.approve()
+        return desk
+
+    return make
+
+
+@pytest.fixture
+def desk(desk_for: DeskFor) -> Desk:
+    return desk_for("")
+
+
+def plain_desk(tmp_path: Path, partner: Partner, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Return a desk whose secret is under the environment's own key, as deployed."""
     key = aws.client("kms").create_key(
         Policy=json.dumps(policies.key_policy(ACCOUNT, "us-east-1", [])),
@@ -99,11 +121,16 @@ def allowing(actions: list[str]) -> dict[str, Any]:
 
 def prepared(desk: Desk) -> tuple[tuple[str, str], tuple[str, str]]:
     first, second = desk.issue(), desk.issue()
-    assert desk.run("put", *SOURCE, stdin=pair_json(first)).code == 0
+    assert desk.run("put", "--unproven", "drill", stdin=pair_json(first)).code == 0
     return first, second
 
 
 def put(desk: Desk) -> Callable[[], Ran]:
+    _, second = prepared(desk)
+    return lambda: desk.run("put", stdin=pair_json(second))
+
+
+def put_here(desk: Desk) -> Callable[[], Ran]:
     _, second = prepared(desk)
     return lambda: desk.run("put", *SOURCE, stdin=pair_json(second))
 
@@ -115,6 +142,11 @@ def stage(desk: Desk) -> Callable[[], Ran]:
 
 def promote(desk: Desk) -> Callable[[], Ran]:
     stage(desk)()
+    return lambda: desk.run("promote")
+
+
+def promote_here(desk: Desk) -> Callable[[], Ran]:
+    stage(desk)()
     return lambda: desk.run("promote", *SOURCE)
 
 
@@ -124,12 +156,12 @@ def promote_unproven(desk: Desk) -> Callable[[], Ran]:
 
 
 def rollback(desk: Desk) -> Callable[[], Ran]:
-    put(desk)()
+    put_here(desk)()
     return lambda: desk.run("rollback")
 
 
 def retire(desk: Desk) -> Callable[[], Ran]:
-    put(desk)()
+    put_here(desk)()
     return lambda: desk.run("retire", "--cache-seconds", "0")
 
 
@@ -150,8 +182,10 @@ def receive(desk: Desk) -> Callable[[], Ran]:
 
 COMMANDS = {
     "credentials put": put,
+    "credentials put --source-address": put_here,
     "credentials stage": stage,
     "credentials promote": promote,
+    "credentials promote --source-address": promote_here,
     "credentials promote --unproven": promote_unproven,
     "credentials rollback": rollback,
     "credentials retire": retire,
@@ -159,6 +193,7 @@ COMMANDS = {
     "credentials request": request,
     "credentials receive": receive,
 }
+THROUGH_FUNCTIONS = ("credentials put", "credentials promote")
 ROLES = {
     "operate": list(COMMANDS),
     "observe": ["credentials status"],
@@ -176,7 +211,8 @@ QUICK = ("credentials promote", "credentials request", "credentials status")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_what_the_table_lists_is_enough(desk: Desk, command: str) -> None:
+def test_what_the_table_lists_is_enough(desk_for: DeskFor, command: str) -> None:
+    desk = desk_for(command)
     act = COMMANDS[command](desk)
     become(desk, allowing(needed(command)))
     ran = act()
@@ -193,7 +229,8 @@ def test_what_the_table_lists_is_enough(desk: Desk, command: str) -> None:
         if (command, action) not in NOT_MISSED_HERE
     ],
 )
-def test_nothing_the_table_lists_can_be_left_out(desk: Desk, command: str, action: str) -> None:
+def test_nothing_the_table_lists_can_be_left_out(desk_for: DeskFor, command: str, action: str) -> None:
+    desk = desk_for(command)
     act = COMMANDS[command](desk)
     become(desk, allowing([other for other in needed(command) if other != action]))
     ran = act()
@@ -209,14 +246,37 @@ def test_nothing_the_table_lists_can_be_left_out(desk: Desk, command: str, actio
         for command in commands
     ],
 )
-def test_the_policies_of_the_page_are_enough_for_their_commands(desk: Desk, role: str, command: str) -> None:
+def test_the_policies_of_the_page_are_enough_for_their_commands(
+    desk_for: DeskFor, role: str, command: str
+) -> None:
+    desk = desk_for(command)
     act = COMMANDS[command](desk)
     become(desk, policy(role))
     ran = act()
     assert ran.code == 0, ran.stderr
 
 
-@pytest.mark.parametrize("command", ["credentials put", "credentials promote", "credentials rollback"])
+def without(document: dict[str, Any], sid: str) -> dict[str, Any]:
+    kept = [statement for statement in document["Statement"] if statement["Sid"] != sid]
+    assert len(kept) == len(document["Statement"]) - 1
+    return {**document, "Statement": kept}
+
+
+@pytest.mark.parametrize("command", THROUGH_FUNCTIONS)
+def test_with_functions_whoever_operates_needs_to_read_nothing(desk_for: DeskFor, command: str) -> None:
+    desk = desk_for(command)
+    act = COMMANDS[command](desk)
+    become(desk, without(policy("operate"), "ReadWhatIsStaged"))
+    assert not reads(NAME, "AWSPENDING")
+    ran = act()
+    assert ran.code == 0, ran.stderr
+    assert not reads(NAME)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["credentials put --source-address", "credentials promote --source-address", "credentials rollback"],
+)
 def test_whoever_only_observes_changes_nothing(desk: Desk, command: str) -> None:
     act = COMMANDS[command](desk)
     become(desk, policy("observe"))
@@ -256,6 +316,30 @@ def three_secrets(desk: Desk) -> Desk:
 def deployed(make: Callable[[str, str, str, str], dict[str, Any]], desk: Desk) -> dict[str, Any]:
     key = desk.client("secretsmanager").describe_secret(SecretId=NAME)["KmsKeyId"]
     return make(ACCOUNT, "us-east-1", "sandbox", key)
+
+
+@pytest.mark.parametrize(
+    ("stage", "allowed"), [("AWSCURRENT", True), ("AWSPENDING", True), ("AWSPREVIOUS", False)]
+)
+def test_a_function_reads_what_may_become_current_and_nothing_earlier(
+    three_secrets: Desk, stage: str, allowed: bool
+) -> None:
+    def role(account: str, region: str, environment: str, key: str) -> dict[str, Any]:
+        return verifier_policies.zone_function(
+            account,
+            region,
+            environment,
+            key_arn=key,
+            bucket_arn="arn:aws:s3:::proofs",
+            log_group_arns=["arn:aws:logs:us-east-1:123456789012:log-group:none"],
+            functions=["none"],
+        )
+
+    three_secrets.run("promote", *SOURCE)
+    three_secrets.run("stage", stdin=pair_json(three_secrets.issue()))
+    become(three_secrets, deployed(role, three_secrets))
+    assert reads(NAME, stage) is allowed
+    assert not reads(f"flexpay/production/{MERCHANT}")
 
 
 def test_the_reader_role_reads_its_environment_and_nothing_else(three_secrets: Desk) -> None:
