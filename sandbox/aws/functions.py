@@ -15,6 +15,7 @@ import uuid
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -225,18 +226,23 @@ def _link(name: str, runtime: Path) -> None:
 _unpacking = threading.Lock()
 
 
+@cache
+def unpacking_folder() -> Path:
+    """Make and return the folder of this process, which stays when temporary files go elsewhere."""
+    folder = Path(tempfile.gettempdir()) / f"{FOLDER}{os.getpid()}"
+    _sweep()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def _unpacked(code: bytes) -> Path:
     """Return the folder with the unpacked code, which is kept while this process lives.
 
     One folder per code and process: what the interpreter compiles in it is found again next time.
     """
-    parent = Path(tempfile.gettempdir()) / f"{FOLDER}{os.getpid()}"
-    task = parent / hashlib.sha256(code).hexdigest()[:16]
     with _unpacking:
-        if not parent.exists():
-            _sweep()
-            parent.mkdir(mode=0o700)
-            atexit.register(shutil.rmtree, parent, ignore_errors=True)
+        task = unpacking_folder() / hashlib.sha256(code).hexdigest()[:16]
         if not task.exists():
             with zipfile.ZipFile(io.BytesIO(code)) as packed:
                 packed.extractall(task)

@@ -141,6 +141,36 @@ def test_a_scheduled_run_counts_keeps_proofs_and_creates_nothing(enforced: Proje
     assert {one["MetricName"] for one in found} == {"Failed", "Proven", "AllProven"}
 
 
+def test_a_staged_pair_is_proven_from_every_zone_and_promoted_from_anywhere(enforced: Project) -> None:
+    merchant = sorted(enforced.outputs()["merchants"])[0]
+    issued = desk(enforced, "issue", "--merchant", merchant)
+    about = (*ON, "--merchant", merchant)
+    onboard(enforced, "credentials", "stage", *about, given=json.dumps(issued))
+    before = len(calls(enforced))
+    promoted = json.loads(onboard(enforced, "credentials", "promote", *about, "--json"))
+    assert promoted["proof"]["basis"] == "proven"
+    assert set(promoted["proof"]["detail"].split(", ")) == set(addresses(enforced).values())
+    fresh = calls(enforced)[before:]
+    assert sorted((call["endpoint"], call["peer"], call["status"]) for call in fresh) == sorted(
+        ("token", address, 200) for address in addresses(enforced).values()
+    )
+    arn = enforced.outputs()["merchants"][merchant]["secretArn"]
+    value = enforced.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+    assert json.loads(value) == issued
+
+
+def test_a_pair_that_is_refused_in_a_zone_is_not_put(enforced: Project) -> None:
+    merchant = sorted(enforced.outputs()["merchants"])[0]
+    client = enforced.client("secretsmanager")
+    arn = enforced.outputs()["merchants"][merchant]["secretArn"]
+    current = client.get_secret_value(SecretId=arn)["SecretString"]
+    wrong = json.dumps(json.loads(current) | {"client_secret": "S3cr3t-Of-Nobody"})
+    onboard(enforced, "credentials", "put", *ON, "--merchant", merchant, given=wrong, expect=1)
+    assert client.get_secret_value(SecretId=arn)["SecretString"] == current
+    labels = client.list_secret_version_ids(SecretId=arn)["Versions"]
+    assert not [one for one in labels if "AWSPENDING" in one["VersionStages"]]
+
+
 def test_the_control_function_can_read_nothing(enforced: Project) -> None:
     said = enforced.client("lambda").invoke(
         FunctionName=enforced.outputs()["controlFunction"],

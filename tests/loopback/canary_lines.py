@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.loopback.canaries import Watch
-from tests.loopback.credentials_world import MERCHANT, SOURCE, pair_json
+from tests.loopback.credentials_world import MERCHANT, NAME, SOURCE, pair_json
 from tests.loopback.test_credentials_cli import answered
 from tests.loopback.verify_world import Ran, onboard, sources
 
@@ -47,6 +47,13 @@ def partner_down(watch: Watch, pair: Pair) -> None:
     content = json.loads(outputs.read_text())
     content["partner"]["serverUrl"] = "https://localhost:9"
     outputs.write_text(json.dumps(content))
+
+
+def spoiled_store(watch: Watch, pair: Pair) -> None:
+    """Have somebody store a text that is no pair of credentials, by other means."""
+    client = watch.desk.client("secretsmanager")
+    client.put_secret_value(SecretId=NAME, SecretString=f"{pair[0]}={pair[1]}")
+    watch.texts.clear()  # what the client of this test logged is not the product's
 
 
 def staged(watch: Watch, pair: Pair) -> None:

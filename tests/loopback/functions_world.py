@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.aws.functions import unpacking_folder
 from sandbox.flexpay.server import Partner
 from stacks import policies, verifier_bundle, verifier_policies
 from stacks.contract import VERIFIER_TIMEOUT_SECONDS
@@ -27,13 +28,14 @@ logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
 from onboarding.verification import handler
 
 def handle(event, context):
+    print(json.dumps(event))
     try:
         answer = handler.handle(event, context)
     except BaseException as error:
         told = traceback.TracebackException.from_exception(error, capture_locals=True)
         print("".join(told.format()))
         raise
-    print(json.dumps([event, answer]))
+    print(json.dumps(answer))
     return answer
 """
 """Writes all that a function could let out into its log: DEBUG, event, answer, tracebacks with locals."""
@@ -108,6 +110,7 @@ def desk_with_functions(
     folder: Path, partner: Partner, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> FunctionDesk:
     """Return a desk with empty secrets, no approval yet, and the functions of `pulumi up`."""
+    unpacking_folder()  # before a test sends its temporary files elsewhere: what is compiled is kept there
     egress = EgressWorld(aws.url, environment=ENVIRONMENT, zones=ZONES)
     addresses = [str(one["address"]) for one in egress.addresses]
     world = World(

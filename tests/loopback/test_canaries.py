@@ -19,8 +19,10 @@ from sandbox.flexpay.server import Partner, running
 from sandbox.flexpay.switches import Fault
 from tests.loopback.aws_standin import Aws
 from tests.loopback.canaries import Watch, in_process_of_its_own, made_up
-from tests.loopback.canary_lines import LINES
-from tests.loopback.credentials_world import MERCHANT, SOURCE, desk_with, pair_json
+from tests.loopback.canary_functions import FUNCTION_LINES
+from tests.loopback.canary_lines import LINES, spoiled_store
+from tests.loopback.credentials_world import MERCHANT, SOURCE, Desk, desk_with, pair_json
+from tests.loopback.functions_world import FunctionDesk, desk_with_functions
 from tests.loopback.verify_world import MERCHANTS, Ran, onboard, sources
 
 Pair = tuple[str, str]
@@ -126,9 +128,7 @@ def wrong_pair(watch: Watch, first: Pair, second: Pair) -> list[tuple[Ran, int]]
 
 
 def malformed_store(watch: Watch, first: Pair, second: Pair) -> list[tuple[Ran, int]]:
-    client = watch.desk.client("secretsmanager")
-    client.put_secret_value(SecretId=f"flexpay/sandbox/{MERCHANT}", SecretString=f"{first[0]}={first[1]}")
-    watch.texts.clear()  # what the client of this test logged is not the product's
+    spoiled_store(watch, first)
     ran = onboard("verify", *watch.desk.common(), *sources(), "--verbose")
     return [(ran, ran.code), (put(watch, second), 0)]
 
@@ -159,7 +159,12 @@ RUNS: dict[str, Run] = {
     ),
     "byte-order mark": spoiled(lambda pair: f"\ufeff{pair_json(pair)}"),
     **LINES,
+    **FUNCTION_LINES,
 }
+
+
+QUICK = {"credentials promote: through functions", "verify: functions find a malformed text"}
+"""Lines with functions that run every time; the others are in the long count."""
 
 
 @pytest.fixture(scope="module")
@@ -171,11 +176,25 @@ def partner() -> Iterator[Partner]:
 
 @pytest.fixture
 def watch(tmp_path: Path, partner: Partner, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Watch:
-    desk = desk_with(tmp_path, partner, aws, monkeypatch)
+    return watching(desk_with(tmp_path, partner, aws, monkeypatch), monkeypatch)
+
+
+def watching(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Watch:
     desk.world.approve()
     watch = Watch(desk)
     watch.install(monkeypatch)
     return watch
+
+
+def check_in(name: str, folder: Path, partner: Partner, aws: Aws) -> None:
+    """Run a line of the table in a world of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        if name not in FUNCTION_LINES:
+            check(watching(desk_with(folder, partner, aws, patch), patch), name)
+            return
+        desk = desk_with_functions(folder, partner, aws, patch)
+        check(watching(desk, patch), name)
+        assert any('"protocol"' in line for line in desk.function_logs()), "no function's log was searched"
 
 
 def check(watch: Watch, name: str) -> None:
@@ -183,6 +202,8 @@ def check(watch: Watch, name: str) -> None:
     for ran, code in RUNS[name](watch, first, second):
         watch.saw(ran)
         assert ran.code == code, f"{name}: {ran.stdout}{ran.stderr}"
+    if isinstance(watch.desk, FunctionDesk):
+        watch.texts += [*watch.desk.function_logs(), *watch.desk.kept_proofs()]
     assert not watch.leaks([first, second]), name
     command, _, variant = name.partition(": ")
     assert not variant or any(line.startswith(command) for line in watch.ran), f"{name}: something else ran"
@@ -203,26 +224,27 @@ def test_every_command_has_a_line_and_one_in_which_it_fails() -> None:
     assert {command for command, names in lines.items() if len(names) < 2} == set()
 
 
-@pytest.mark.parametrize("name", RUNS)
-def test_a_run_leaves_no_secret_anywhere(watch: Watch, name: str) -> None:
-    check(watch, name)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.long] if name in FUNCTION_LINES.keys() - QUICK else [])
+        for name in RUNS
+    ],
+)
+def test_a_run_leaves_no_secret_anywhere(tmp_path: Path, partner: Partner, aws: Aws, name: str) -> None:
+    check_in(name, tmp_path, partner, aws)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", range(8))
 def test_five_hundred_runs_leave_no_secret_anywhere(
-    tmp_path: Path, partner: Partner, aws: Aws, monkeypatch: pytest.MonkeyPatch, number: int
+    tmp_path: Path, partner: Partner, aws: Aws, number: int
 ) -> None:
     for position, name in enumerate(islice(cycle(RUNS), number, number + len(RUNS))):
         aws.control("POST", "reset")
         folder = tmp_path / str(position)
         folder.mkdir()
-        with pytest.MonkeyPatch.context() as patch:
-            desk = desk_with(folder, partner, aws, patch)
-            desk.world.approve()
-            watch = Watch(desk)
-            watch.install(patch)
-            check(watch, name)
+        check_in(name, folder, partner, aws)
 
 
 def test_awkward_characters_are_searched_for_in_every_encoding(watch: Watch) -> None:
