@@ -1,10 +1,51 @@
-"""Writes files so that a reader, or a crash at any moment, meets the old content or the new one."""
+"""Reads text or says in one sentence why not; writes so that a reader, or a crash at any moment, meets
+the old content or the new one.
+"""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
+from onboarding.errors import InputError
+
 NEW_FILE_MODE = 0o644
+
+
+MARK = "starts with a byte-order mark; save it as UTF-8 without one"
+
+
+def read_text(path: Path, *, hint: str = "") -> str:
+    """Return a file's text, line ends as they are. Raises InputError that names file and reason."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error, hint=hint) from None
+    return _decoded(data, str(path), hint)
+
+
+def read_standard_input(*, hint: str = "") -> str:
+    """Return what comes in on standard input. Raises InputError where that is no UTF-8 text."""
+    return _decoded(sys.stdin.buffer.read(), "standard input", hint)
+
+
+def unreadable(path: Path, error: OSError, *, hint: str = "") -> InputError:
+    """Return the error to raise for a file that cannot be opened or read."""
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{path}: there is no such file", hint=hint)
+    return InputError(f"{path}: cannot be read: {error.strerror}", hint=hint)
+
+
+def _decoded(data: bytes, source: str, hint: str) -> str:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        # the exception itself holds all of the text, and somebody may have pasted a secret into it
+        raise InputError(f"{source}:{line}: not UTF-8 text", hint=hint) from None
+    if text.startswith("\ufeff"):
+        raise InputError(f"{source}: {MARK}", hint=hint)
+    return text
 
 
 def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 from onboarding.allowlist.ledger import Event, Ledger
 from onboarding.allowlist.ledger_text import parse, render
 from onboarding.errors import CannotTell, InputError
-from onboarding.files import sweep, write_atomically
+from onboarding.files import sweep, unreadable, write_atomically
 
 LOCK_TIMEOUT_SECONDS = 30
 GIT_TIMEOUT_SECONDS = 30
@@ -34,7 +34,7 @@ def read_ledger(path: Path, *, environment: str | None = None) -> Ledger:
             f"{path}:{line}: not UTF-8 text", hint="take the file back from git; it was damaged"
         ) from error
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        raise unreadable(path, error, hint="name the ledger's file with --ledger") from error
     ledger = parse(text, source=str(path))
     if environment is not None and ledger.environment != environment:
         raise InputError(

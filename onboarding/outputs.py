@@ -6,7 +6,6 @@ version by name.
 
 import json
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -26,6 +25,7 @@ from onboarding.deployment import (
     gather,
 )
 from onboarding.errors import CannotTell, InputError
+from onboarding.files import read_standard_input, read_text
 from stacks.contract import CONTRACT_VERSION
 
 ENGINE_TIMEOUT_SECONDS = 120
@@ -152,13 +152,10 @@ def _to_stack(outputs: _Outputs, source: str) -> Stack:
 
 def read_file(path: str) -> Stack:
     """Read outputs from a file, or from standard input for ``-``."""
+    hint = "pass a file with what `pulumi stack output --json` prints"
     if path == "-":
-        return parse_outputs(sys.stdin.read(), source="standard input")
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    return parse_outputs(text, source=path)
+        return parse_outputs(read_standard_input(hint=hint), source="standard input")
+    return parse_outputs(read_text(Path(path), hint=hint), source=path)
 
 
 def read_stack(name: str, directory: Path) -> Stack:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from onboarding.errors import InputError
-from onboarding.files import write_atomically
+from onboarding.files import read_text, write_atomically
 
 PROOF_VERSION = 1
 FOLDER = Path(".flexpay", "proof")
@@ -151,8 +151,4 @@ class LocalProofs:
         return found
 
     def _load(self, path: Path) -> Proof:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: cannot be read: {error}") from error
-        return from_json(text, source=str(path))
+        return from_json(read_text(path, hint="remove it and run verify again"), source=str(path))

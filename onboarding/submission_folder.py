@@ -9,6 +9,7 @@ from pathlib import Path
 
 from onboarding.allowlist.submission import Document, faults, submission_name
 from onboarding.errors import InputError
+from onboarding.files import read_text
 
 DOCUMENT = "submission.json"
 _ASIDE = "old"
@@ -32,12 +33,9 @@ class SubmissionFolder:
         """
         self._mend(revision)
         place = self.path(revision) / DOCUMENT
-        try:
-            text = place.read_text(encoding="utf-8")
-        except FileNotFoundError:
+        if not place.exists():
             return None
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{place}: cannot be read: {error}") from error
+        text = read_text(place, hint="move the folder away, then draft again")
         try:
             document: Document = json.loads(text)
         except ValueError as error:

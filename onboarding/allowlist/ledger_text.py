@@ -65,6 +65,11 @@ def parse(text: str, *, source: str) -> Ledger:
 def _check_shape(text: str, lines: list[str], source: str) -> None:
     if not text:
         raise InputError(f"{source}: the file is empty", hint=RESTORE)
+    if text.startswith("\ufeff"):
+        raise InputError(
+            f"{source}:1: starts with a byte-order mark",
+            hint="an editor put it there: save the file as UTF-8 without one, or take it back from git",
+        )
     for number, line in enumerate(lines, start=1):
         if line.endswith("\r"):
             raise InputError(

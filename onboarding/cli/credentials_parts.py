@@ -12,6 +12,7 @@ import typer
 from onboarding.cli import options, terminal
 from onboarding.deployment import Environment
 from onboarding.errors import Finding, InputError, ToolkitError
+from onboarding.files import unreadable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -86,7 +87,7 @@ def read_answer(source: str) -> bytes:
     try:
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:
-        raise InputError(f"{source}: cannot be read: {error.strerror}") from None
+        raise unreadable(Path(source), error, hint="name the file with the partner's answer") from None
     answer, reason = _parsed_answer(data)
     # somebody may paste the pair itself here, and a traceback with locals would show it
     del data

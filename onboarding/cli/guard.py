@@ -1,7 +1,6 @@
 """``flexpay-onboard guard``: may this plan be carried out?"""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ from onboarding.cli import terminal
 from onboarding.cli.options import AsJson, Directory, LedgerFile, Verbose
 from onboarding.errors import CannotTell, InputError
 from onboarding.exit_codes import ExitCode
+from onboarding.files import read_standard_input, read_text
 
 if TYPE_CHECKING:
     from onboarding.allowlist.ledger import Ledger
@@ -126,10 +126,8 @@ def _count(resources: int) -> str:
 
 
 def _read(path: str) -> str:
-    if path == "-":
-        terminal.awaiting("the preview")
-        return sys.stdin.read()
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+    hint = "pulumi preview --json --show-sames > preview.json"
+    if path != "-":
+        return read_text(Path(path), hint=hint)
+    terminal.awaiting("the preview")
+    return read_standard_input(hint=hint)

@@ -11,6 +11,7 @@ from onboarding.allowlist.ledger import Pair
 from onboarding.cli.options import ledger_path, load_environments
 from onboarding.deployment import Environment
 from onboarding.errors import InputError
+from onboarding.files import read_text
 
 
 def find_ledgers(
@@ -99,8 +100,8 @@ def read_package(place: Path) -> dict[str, Any]:
     documents = []
     for path in candidates:
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
+            document = json.loads(read_text(path))
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{path}: cannot be read as a submission: {error}") from error
         if found := faults(document):
             lines = "\n".join(f"{path}: {fault}" for fault in found)

@@ -47,7 +47,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.HOLDS
     except Exception as error:  # noqa: BLE001 - the last resort: one message instead of a traceback
-        return _internal(error)
+        name, frames = type(error).__name__, traceback.extract_tb(error.__traceback__)
+    else:
+        return _code(outcome)
+    # outside of the except block, so that nothing that is printed from here on drags the exception along
+    return _internal(name, frames)
+
+
+def _code(outcome: object) -> int:
     code = int(outcome) if isinstance(outcome, int) else ExitCode.HOLDS
     # typer makes this exit code of Ctrl-C, without a word
     return _interrupted() if code == ExitCode.INTERRUPTED else code
@@ -67,10 +74,9 @@ def _usage(error: TyperException) -> None:
     terminal.problem(f"{error.format_message()}\n  next: see `{command} --help`")
 
 
-def _internal(error: Exception) -> int:
+def _internal(name: str, frames: traceback.StackSummary) -> int:
     # frames only: the values of locals, and the text of a foreign exception, may hold a secret
-    frames = traceback.extract_tb(error.__traceback__)
     where = "\n".join(f"    {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
-    terminal.problem(f"internal error: {type(error).__name__}\n{where}\n  next: report this to {REPORT_TO}")
-    logging.getLogger("onboarding").debug("internal error %s", type(error).__name__)
+    terminal.problem(f"internal error: {name}\n{where}\n  next: report this to {REPORT_TO}")
+    logging.getLogger("onboarding").debug("internal error %s", name)
     return ExitCode.INTERNAL

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from onboarding.errors import InputError
+from onboarding.files import unreadable
 from stacks.model import StackConfig, read_config
 
 
@@ -57,8 +58,15 @@ def _read(path: Path, hint: str) -> dict[str, Any]:
         parsed = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file", hint=hint) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise unreadable(path, error, hint=hint) from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text", hint=hint) from None
+    except yaml.MarkedYAMLError as error:
+        # the line and the reason, without the excerpt that PyYAML adds: it may show a pasted secret
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        said = ", ".join(part for part in (error.context, error.problem) if part)
+        raise InputError(f"{path}{line}: not YAML: {said}", hint="correct this line") from None
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         # values that YAML cannot build, such as a date with a 13th month, are ValueErrors
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error

@@ -14,6 +14,7 @@ from typing import Any
 
 from onboarding.deployment import Merchant
 from onboarding.errors import InputError
+from onboarding.files import read_text
 
 SHIPPED = ("air", "retail")
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
@@ -30,13 +31,11 @@ def load(merchant: Merchant, folder: Path) -> Any:
         return json.loads((files("onboarding.verification") / "orders" / f"{name}.json").read_text("utf-8"))
     path = folder / name
     where = f"merchants: {merchant.name}: testOrder: {path}"
+    hint = f"name {' or '.join(SHIPPED)}, or a JSON file relative to the project folder"
     try:
-        template = json.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{where}: cannot be read: {error}",
-            hint=f"name {' or '.join(SHIPPED)}, or a JSON file relative to the project folder",
-        ) from error
+        template = json.loads(read_text(path, hint=hint))
+    except InputError as error:
+        raise InputError(f"merchants: {merchant.name}: testOrder: {error}", hint=hint) from None
     except ValueError as error:
         raise InputError(f"{where}: not JSON: {error}", hint="correct the template") from error
     if not isinstance(template, dict):

@@ -75,7 +75,7 @@ SPOILED: dict[str, tuple[Spoil, str]] = {
     "blank line at the end": (lambda text: text + "\n", ":7: not an event line"),
     "CR LF": (lambda text: text.replace("\n", "\r\n"), ":1: lines end in CR LF"),
     "CR LF in one line": (line(5, lambda text: text + "\r"), ":5: lines end in CR LF"),
-    "byte order mark": (lambda text: "\ufeff" + text, ":1: ledgerVersion: missing"),
+    "byte order mark": (lambda text: "\ufeff" + text, ":1: starts with a byte-order mark"),
     "merge conflict, ours": (line(4, lambda text: f"<<<<<<< HEAD\n{text}"), ":4: a git merge"),
     "merge conflict, middle": (line(5, lambda text: f"=======\n{text}"), ":5: a git merge"),
     "merge conflict, theirs": (line(5, lambda text: f"{text}\n>>>>>>> other"), ":6: a git merge"),
