@@ -79,9 +79,10 @@ def put(
     """Store a pair and make it current, on proof.
 
     The pair is JSON, {"client_id": …, "client_secret": …}, on stdin, --fd or --file; on a terminal
-    it is asked for. Before anything is written, a token is obtained with it from behind the
-    environment's egress; a pair the partner refuses is not stored. A first pair may be stored
-    before the addresses are approved, and is then recorded as not proven.
+    it is asked for. Before it becomes current, a token is obtained with it from behind the
+    environment's egress: by the verifier's functions in every zone where they are deployed, else from
+    this host before anything is written. A pair that the partner refuses does not stay. A first pair
+    may be stored before the addresses are approved, and is then recorded as not proven.
 
     Example: vault read … | flexpay-onboard credentials put -s production -m acme-air
     """
@@ -118,6 +119,8 @@ def stage(
 
     It takes the label AWSPENDING in every stack. `promote` proves it and makes it current;
     `retire --staged` gives it up. In an empty secret the first version is current at once (AWS).
+
+    Example: flexpay-onboard credentials stage -s production -m acme-air --file pair.json --shred
     """
     from onboarding.credentials import workflow
 
@@ -148,7 +151,12 @@ def promote(
     """Prove the staged pair, then make it the current one in every stack.
 
     A token is obtained with the staged pair from behind the environment's egress; without one
-    nothing changes. The pair that was current becomes the previous one, for `rollback`.
+    nothing changes. Where the verifier's functions are deployed, each zone's function reads the pair
+    and asks for the token, so that this runs anywhere and needs no right to read a value; elsewhere
+    this host asks, and has to be behind the egress. The pair that was current becomes the previous
+    one, for `rollback`.
+
+    Example: flexpay-onboard credentials promote -s production -m acme-air
     """
     from onboarding.credentials import workflow
 
@@ -172,6 +180,8 @@ def rollback(
 
     Moves labels only: no value is read or written, so it works when nothing else does. A second
     run changes nothing. The way forward afterwards is `put`, or `stage` and `promote`.
+
+    Example: flexpay-onboard credentials rollback -s production -m acme-air
     """
     from onboarding.credentials import withdrawal
 
@@ -204,6 +214,8 @@ def retire(
 
     Refused until every consumer's cache has run out, counted from the promotion, and while the
     current pair was never proven. The value itself is purged by AWS in its own time.
+
+    Example: flexpay-onboard credentials retire -s production -m acme-air > to-the-partner.txt
     """
     from onboarding.credentials import withdrawal
 
@@ -280,6 +292,8 @@ def receive(
     """Decrypt the partner's answer to a request inside KMS, and stage the pair.
 
     Nothing is written to disk. `promote` proves the pair and makes it current.
+
+    Example: flexpay-onboard credentials receive -s production -m acme-air answer.txt
     """
     from onboarding.credentials import intake, sealed, workflow
 
@@ -313,6 +327,8 @@ def status(
 
     The age is that of the version in use; the last proof is that of `verify`. Ends with 3 while a
     secret is empty, 1 when a deletion is scheduled or regions differ, 4 when AWS gives no answer.
+
+    Example: flexpay-onboard credentials status -s production
     """
     from onboarding.cli.verify_adapters import read_proofs
     from onboarding.credentials import status as table
