@@ -41,8 +41,9 @@ class FlexPayAuth(AuthBase):
     using it, and stays in use while the token endpoint is down. After a 401 the call is made once
     more with a fresh token, as a 401 means that the partner has not acted on it. Nothing else is repeated.
 
-    Raises InputError for a URL that is not https, and what `onboarding.flexpay.errors` describes
-    when no token can be had (PartnerRefused, PartnerUnusable).
+    Raises InputError for a URL that is not https, what `onboarding.flexpay.errors` describes when no
+    token can be had (PartnerRefused, PartnerUnusable), and ValueError where the stored text is no pair
+    of credentials. None of them carries a frame with the text in it, for error trackers show locals.
     """
 
     def __init__(
@@ -102,14 +103,25 @@ class FlexPayAuth(AuthBase):
         return second
 
     def _fetch(self) -> Token:
-        given = self._credentials()
-        credentials = ClientCredentials.from_json(given) if isinstance(given, str) else given
+        credentials = _parsed(self._credentials())
         # a session of its own: a connection that lay idle for half an hour is dead behind a NAT gateway
         with open_session(self._ca_bundle, self._source_address) as session:
             _, token = ask_token(session, self._server_url, credentials, limits=self._limits)
         if isinstance(token, Diagnosis):
             raise token.error()
         return token
+
+
+def _parsed(given: ClientCredentials | str) -> ClientCredentials:
+    if not isinstance(given, str):
+        return given
+    try:
+        return ClientCredentials.from_json(given)
+    except ValueError as error:
+        reason = str(error)
+    # raised anew, from a frame in which the text is not any more
+    del given
+    raise ValueError(f"what is stored is no pair of client credentials: {reason}")
 
 
 def _origin(url: str) -> tuple[str, int]:

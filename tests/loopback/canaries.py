@@ -61,7 +61,7 @@ class Watch:
                 return real(**arguments)
             except BaseException as error:
                 told = traceback.TracebackException.from_exception(error, capture_locals=True)
-                self.texts.append("".join(_without_test_frames(told).format()))
+                self.texts.append("".join(without_test_frames(told).format()))
                 raise
 
         monkeypatch.setattr(running, "app", observed)
@@ -96,8 +96,8 @@ class _Collector(logging.Handler):
             self._texts.append(record.getMessage())
 
 
-def _without_test_frames(told: traceback.TracebackException) -> traceback.TracebackException:
-    # the frames that planted the secret hold it by right
+def without_test_frames(told: traceback.TracebackException) -> traceback.TracebackException:
+    """Take out the frames that planted the secret, which hold it by right."""
     link: traceback.TracebackException | None = told
     seen = set[int]()
     while link is not None and id(link) not in seen:

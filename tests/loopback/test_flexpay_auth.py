@@ -1,8 +1,10 @@
 """The auth object for applications, against a partner that counts."""
 
+import json
 import logging
 import pickle
 import threading
+import traceback
 from collections.abc import Iterator
 
 import pytest
@@ -10,9 +12,10 @@ import requests
 
 from onboarding.errors import InputError
 from onboarding.flexpay import ClientCredentials, FlexPayAuth, PartnerRefused, PartnerUnusable, open_session
-from onboarding.redaction import Hidden
+from onboarding.redaction import Hidden, Redactor
 from sandbox.flexpay.server import Partner, running
 from sandbox.flexpay.switches import Fault
+from tests.loopback.canaries import without_test_frames
 
 MERCHANT, SOURCE = "acme-shop", "127.0.0.1"
 ORDER: dict[str, object] = {"merchantConfig": {}}
@@ -164,6 +167,26 @@ def test_nothing_shows_the_secret_or_the_token(
         assert bearer not in text
     with pytest.raises(TypeError):
         pickle.dumps(auth)
+
+
+@pytest.mark.parametrize("spoil", ["revoked", "not JSON", "third field"])
+def test_no_frame_of_a_failure_holds_the_secret(
+    partner: Partner, session: requests.Session, spoil: str
+) -> None:
+    client_id, secret = partner.issue(MERCHANT)
+    stored = {"client_id": client_id, "client_secret": secret}
+    if spoil == "revoked":
+        partner.revoke(client_id)
+    text = {"not JSON": f"{client_id}={secret}", "third field": json.dumps(stored | {"x": 1})}.get(
+        spoil, json.dumps(stored)
+    )
+    auth = FlexPayAuth(partner.url, lambda: text, ca_bundle=partner.ca)
+    with pytest.raises((PartnerRefused, ValueError)) as caught:
+        session.post(f"{partner.url}/api/checkout/v1/orders", json=ORDER, auth=auth)
+    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    shown = "".join(without_test_frames(told).format())
+    assert "onboarding/flexpay" in shown
+    assert not Redactor([Hidden(secret)]).leaks(shown)
 
 
 def test_the_secret_may_come_as_the_stores_json(

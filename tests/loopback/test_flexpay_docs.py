@@ -44,6 +44,7 @@ def test_the_python_example_places_an_order(aws: Aws, monkeypatch: pytest.Monkey
         order = json.loads(template.read_text()) | {"integrationId": INTEGRATION}
         assert names["create_order"](order)["id"]
         assert names["create_order"](order)["id"]
+        assert float(names["monthly_payment"](order)) > 0
         assert len(partner.calls.of("token")) == 1
         with pytest.raises(ValueError, match="not eligible: MIN_PRICE"):
             names["create_order"](order | {"price": "1.00"})
