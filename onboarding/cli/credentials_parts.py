@@ -84,6 +84,8 @@ def key_store_of(environment: Environment, merchant: str) -> "KeyStore":
 
 def read_answer(source: str) -> bytes:
     """Read the partner's encrypted answer. Raises InputError with nothing of it."""
+    if source == "-":
+        terminal.awaiting("the partner's answer")
     try:
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:

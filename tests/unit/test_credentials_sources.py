@@ -1,10 +1,12 @@
 """Reading a pair: only private files, and no traces."""
 
+import io
 import os
 from pathlib import Path
 
 import pytest
 
+from onboarding.cli.credentials_parts import read_answer
 from onboarding.credentials.sources import LARGEST_BYTES, read_descriptor, read_private_file, shred
 from onboarding.errors import InputError
 
@@ -96,3 +98,14 @@ def test_shredding_overwrites_before_it_removes(tmp_path: Path) -> None:
     left = (tmp_path / "other-name").read_bytes()
     assert len(left) == len(TEXT)
     assert b"S3cr3t" not in left
+
+
+@pytest.mark.parametrize(("at_a_terminal", "told"), [(True, 1), (False, 0)])
+def test_whoever_pastes_the_partners_answer_is_told_how_it_ends(
+    at_a_terminal: bool, told: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: at_a_terminal)
+    with pytest.raises(InputError, match="the answer is"):
+        read_answer("-")
+    assert capsys.readouterr().err.count("the partner's answer from standard input; Ctrl-D ends it") == told

@@ -122,7 +122,7 @@ def test_somebody_at_the_keyboard_is_told_what_is_awaited(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
     monkeypatch.setattr("sys.stdin.isatty", lambda: at_a_terminal)
     assert run(arguments) in (ExitCode.USAGE, ExitCode.CANNOT_TELL)
     assert capsys.readouterr().err.count("from standard input; Ctrl-D ends it") == told
