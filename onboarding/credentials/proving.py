@@ -41,23 +41,25 @@ def stored(item: Held, version_id: str) -> Stored:
 def proven_or_given_up(prover: StoredProver, vaults: Sequence[Vault], version_id: str) -> Proven:
     """Prove what was just staged. What the partner refuses is given up again, as far as AWS lets us."""
     held = lifecycle.look(vaults)
+    first = [item for item in held if item.state.has(version_id, CURRENT)]
+    where = ", ".join(item.vault.stack for item in first)
+    already = f"; in {where} it is current already, as a secret's first version is at once (AWS)"
     try:
         return prover.prove([stored(item, version_id) for item in held])
     except CannotTell as error:
         raise CannotTell(
-            f"{error}; the pair is staged and was not promoted", hint=f"{error.hint}; then run this again"
+            f"{error}; the pair is staged and was not promoted{already if first else ''}",
+            hint=f"{error.hint}; then run this again",
         ) from None
     except Finding as error:
         refused, way_out = str(error), error.hint
-    first = [item for item in held if item.state.has(version_id, CURRENT)]
     # what another operator has staged meanwhile is theirs
     staged = [item for item in held if item not in first and item.state.has(version_id, PENDING)]
     results = lifecycle.retire(staged, PENDING) if staged else []
     if left := [result.stack for result in results if result.error]:
         refused += f"; it is still staged in {', '.join(left)}"
     if first:
-        where = ", ".join(item.vault.stack for item in first)
-        refused += f"; in {where} it is current all the same: AWS makes a secret's first version so at once"
+        refused += already
         way_out += "; store a right pair with `flexpay-onboard credentials put`"
     raise Finding(refused, hint=way_out)
 

@@ -121,12 +121,15 @@ def test_while_the_functions_cannot_tell_the_pair_stays_staged_and_a_second_run_
 def test_a_refused_first_pair_is_told_to_be_current_and_the_right_one_takes_its_place() -> None:
     world = world_with_functions()
     functions(world).refusal = Finding("401", hint="check them")
-    with pytest.raises(Finding, match="current all the same") as caught:
+    with pytest.raises(Finding, match="current already") as caught:
         put(world, A)
     assert "credentials put" in caught.value.hint
     record = record_of(SecretStore(world.only).state("x").current)
     assert record
     assert record.basis is Basis.UNPROVEN
+    functions(world).refusal = CannotTell("time-out", hint="wait")
+    with pytest.raises(CannotTell, match=r"time-out; the pair is staged .* current already"):
+        put(world, A)
     functions(world).refusal = None
     put(world, B)
     assert world.only.value_at("AWSCURRENT") == B.to_json()
