@@ -62,10 +62,8 @@ test-long: engine ## The full counts: more sequences, kills and canary runs
 
 check: lint types test ## Exactly what CI runs
 
-bench: $(READY) ## What the documents claim about speed, as ratios measured side by side
-	@$(PY) -m benchmarks.ledger
-	@$(PY) -m benchmarks.function_import
-	@$(PY) -m benchmarks.verify
+bench: engine ## What is claimed about speed, measured side by side; writes docs/performance.md
+	@$(PY) -m benchmarks
 
 lock: $(READY) ## Pin requirements*.in again, with hashes and without index addresses
 	@for set in uv:requirements-uv runtime:requirements dev:requirements-dev; do \

@@ -1,13 +1,6 @@
-"""How long a function takes to begin: ``python -m benchmarks.function_import [--runs N]``.
+"""How long a function takes to begin, next to a function that only imports what it cannot do without."""
 
-The cold import of the bundle's handler against ``import boto3, requests``, both in a clean
-interpreter with the same libraries, one after the other in turn; the figure is the ratio of the
-medians. What a call then loads by need (boto3, for the secret) is measured as well.
-"""
-
-import argparse
 import io
-import statistics
 import subprocess
 import sys
 import sysconfig
@@ -16,13 +9,15 @@ import time
 import zipfile
 from pathlib import Path
 
+from benchmarks.figures import Benchmark, Figure, Result, Say, ratios
 from stacks import verifier_bundle
 
 ROOT = Path(__file__).parents[1]
 WANTED = 1.2
 BEGIN = "import sys; sys.path[:0] = sys.argv[1:]; "
+PEER = "import boto3, requests"
 PROGRAMS = {
-    "import boto3, requests": "import boto3, requests",
+    PEER: PEER,
     "the handler": f"import {verifier_bundle.ENTRY}",
     "the handler and boto3": f"import {verifier_bundle.ENTRY}, onboarding.aws.secret_store, boto3",
 }
@@ -35,28 +30,37 @@ def once(program: str, paths: list[str]) -> float:
     return time.perf_counter() - began
 
 
-def main() -> int:
-    """Print the ratios; returns 1 when the handler is slower than it is meant to be."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--runs", type=int, default=15)
-    runs = parser.parse_args().runs
+def measure(say: Say, *, runs: int = 15) -> Result:
+    """Start interpreters in turns; the first round compiles and does not count."""
     packed = verifier_bundle.build(ROOT, {}, None)
     with tempfile.TemporaryDirectory() as folder:
         zipfile.ZipFile(io.BytesIO(packed)).extractall(folder)
         paths = [folder, sysconfig.get_path("purelib")]
         spent: dict[str, list[float]] = {name: [] for name in PROGRAMS}
         for run in range(runs + 1):
+            if run % 5 == 0:
+                say(f"round {run} of {runs}")
             for name, program in PROGRAMS.items():
                 seconds = once(program, paths)
-                if run:  # the first one compiles
+                if run:
                     spent[name].append(seconds)
-    base = statistics.median(spent["import boto3, requests"])
-    for name, measured in spent.items():
-        middle = statistics.median(measured)
-        print(f"{name:<24} {middle * 1000:7.0f} ms  {middle / base:5.2f} x")
-    print(f"bundle: {len(packed)} bytes")
-    return int(max(statistics.median(spent[name]) for name in list(PROGRAMS)[1:]) > WANTED * base)
+    others = spent[PEER]
+    figures = [
+        Figure(f"cold start of {name}", ratios(ours, others), at_most=WANTED, beside=f"over `{PEER}`")
+        for name, ours in spent.items()
+        if name != PEER
+    ]
+    figures.append(Figure(f"`{PEER}`", tuple(one * 1000 for one in others), "ms"))
+    figures.append(Figure("size of the bundle", (len(packed) / 1000,), "kB"))
+    return Result(tuple(figures))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+BENCHMARK = Benchmark(
+    name="function_import",
+    title="How long a verifying function takes to begin",
+    claim="A function that proves an address starts about as fast as one that imports boto3 and requests.",
+    how="clean interpreters with the same libraries, one after the other in turns, from start to end; the "
+    "bundle is the one that `pulumi up` deploys. The second figure adds what a call loads by need, for the "
+    "secret.",
+    measure=measure,
+)

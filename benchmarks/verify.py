@@ -1,14 +1,10 @@
-"""How fast `verify` is, as ratios measured in one run: `python -m benchmarks.verify [--merchants N]`.
+"""How fast `verify` is, next to a plain `requests` script that makes the same calls, and to the ideal.
 
-The partner stand-in answers every call after 50 ms, and runs, like the AWS stand-in, in a process
-of its own. Compared with a plain `requests` script that makes the same calls one after the other,
-and with the ideal: calls on the longest chain, times delay, times merchants, by concurrency.
+The partner stand-in answers every call after 50 ms, and runs, like the AWS stand-in, in a process of its own.
 """
 
-import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,6 +19,7 @@ from typing import Any
 import boto3
 import requests
 
+from benchmarks.figures import Benchmark, Figure, Result, Say, ratios
 from onboarding.allowlist.ledger import Action, new_event
 from onboarding.ledger_file import append, start
 
@@ -169,27 +166,16 @@ def timed(command: Sequence[str]) -> tuple[float, float]:
     return took, used.ru_maxrss / 1024
 
 
-def in_turns(rounds: int, first: Sequence[str], second: Sequence[str]) -> tuple[float, float]:
-    """Return the median seconds of two commands run in turns, so that both meet the same machine."""
-    times = [(timed(first)[0], timed(second)[0]) for _ in range(rounds)]
-    return statistics.median(one for one, _ in times), statistics.median(two for _, two in times)
+def in_turns(rounds: int, first: Sequence[str], second: Sequence[str]) -> tuple[float, ...]:
+    """Return the ratios of two commands run in turns, so that both meet the same machine."""
+    pairs = [(timed(first)[0], timed(second)[0]) for _ in range(rounds)]
+    return ratios([one for one, _ in pairs], [other for _, other in pairs])
 
 
-def row(what: str, ours: float, other: float, *, unit: str = "s ", than: str, limit: float) -> str:
-    """Return one line of the table."""
-    ratio = ours / other
-    verdict = "ok" if ratio <= limit else "MISSED"
-    measured = f"{what:<32} {ours:7.2f} {unit}  {other:7.2f} {unit} {than:<24}"
-    return f"{measured} {ratio:5.2f}  (at most {limit}) {verdict}"
-
-
-def main() -> None:
-    """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--merchants", type=int, default=200)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    merchants = [f"merchant-{number:03}" for number in range(options.merchants)]
+def measure(say: Say, *, count: int = 200, rounds: int = 5) -> Result:
+    """Verify one merchant and many."""
+    merchants = [f"merchant-{number:03}" for number in range(count)]
+    say(f"preparing {count} merchants")
     with (
         tempfile.TemporaryDirectory() as name,
         standin(
@@ -204,16 +190,33 @@ def main() -> None:
         verify = [sys.executable, "-m", "onboarding", "verify", "--outputs", f"{name}/outputs.json"]
         verify += ["-C", name, "--source-address", SOURCE, "--concurrency", str(CONCURRENCY)]
         plain = [sys.executable, f"{name}/plain.py", f"{name}/facts.json"]
-        ours, theirs = in_turns(options.rounds, [*verify, "-m", merchants[0]], plain)
-        print(row("one merchant, all local checks", ours, theirs, than="plain requests script", limit=1.5))
+        say("one merchant")
+        one = in_turns(rounds, [*verify, "-m", merchants[0]], plain)
+        say(f"{count} merchants")
         took, memory = timed(verify)
-        ideal = LONGEST_CHAIN * DELAY_SECONDS * len(merchants) / CONCURRENCY
-        print(row(f"{len(merchants)} merchants", took, ideal, than="ideal", limit=1.3))
-        print(row("  their peak memory", memory, 120, unit="MB", than="limit", limit=1))
+    ideal = LONGEST_CHAIN * DELAY_SECONDS * count / CONCURRENCY
+    say("--help")
     helping = [sys.executable, "-m", "onboarding", "--help"]
-    ours, theirs = in_turns(options.rounds, helping, [sys.executable, "-c", "import requests"])
-    print(row("--help", ours, theirs, than="import requests", limit=3))
+    helped = in_turns(rounds, helping, [sys.executable, "-c", "import requests"])
+    return Result(
+        (
+            Figure(
+                "one merchant, all local checks", one, at_most=1.5, beside="over a plain `requests` script"
+            ),
+            Figure(f"{count} merchants", (took / ideal,), at_most=1.3, beside="over the ideal"),
+            Figure(f"{count} merchants, peak memory", (memory,), "MB", at_most=120),
+            Figure("`flexpay-onboard --help`", helped, at_most=3, beside="over `import requests`"),
+        )
+    )
 
 
-if __name__ == "__main__":
-    main()
+BENCHMARK = Benchmark(
+    name="verify",
+    title="Proving addresses and credentials",
+    claim="A proof costs little more than the calls of which it consists, for one merchant and for hundreds.",
+    how="cold processes; the partner stand-in answers every call after "
+    f"{DELAY_SECONDS * 1000:.0f} ms. The script makes the same calls one after the other with `requests` and "
+    f"boto3, and judges nothing. The ideal is the calls of the longest chain ({LONGEST_CHAIN}), times that "
+    f"delay, times merchants, by the {CONCURRENCY} that are verified at once.",
+    measure=measure,
+)
