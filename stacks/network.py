@@ -187,9 +187,10 @@ class Network(pulumi.ComponentResource):
 
     def _flow_logs(self) -> None:
         house, region, account = self._args["iam"], self._args["region"], self._args["account_id"]
+        named = f"/flexpay/{self._labels.environment}/flow-logs"
         group = cloudwatch.LogGroup(
             f"{self._name}-flow-logs",
-            name=f"/flexpay/{self._labels.environment}/flow-logs",
+            name=named,
             retention_in_days=FLOW_LOG_RETENTION_DAYS,
             tags=self._labels.tags("flow-logs"),
             opts=self._inside,
@@ -208,7 +209,7 @@ class Network(pulumi.ComponentResource):
             f"{self._name}-flow-logs",
             name="delivery",
             role=role.name,
-            policy=group.arn.apply(lambda arn: json.dumps(policies.flow_log_delivery(arn))),
+            policy=json.dumps(policies.flow_log_delivery(policies.log_group_arn(account, region, named))),
             opts=self._inside,
         )
         ec2.FlowLog(

@@ -49,6 +49,11 @@ def partition_of(region: str) -> str:
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
+def log_group_arn(account_id: str, region: str, name: str) -> str:
+    """Return the ARN of a log group that need not exist yet: who may write to it can be said before."""
+    return f"arn:{partition_of(region)}:logs:{region}:{account_id}:log-group:{name}"
+
+
 def account_of(role_arn: str) -> str:
     """Return the account a role belongs to."""
     return role_arn.split(":")[4]

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import pulumi
 from pulumi_aws import cloudwatch, ec2, iam, lambda_, s3
 
-from stacks import verifier_bundle, verifier_policies
+from stacks import policies, verifier_bundle, verifier_policies
 from stacks.contract import VERIFIER_TIMEOUT_SECONDS, secret_name
 from stacks.labels import Labels
 from stacks.schema import IamSettings, VerifierSettings
@@ -64,7 +64,7 @@ class Verifier(pulumi.ComponentResource):
         self.proof_bucket = bucket.id
         zones = sorted(args["subnets"])
         groups = {zone: self._log_group(zone) for zone in zones}
-        role, permission = self._role("verifier", self._zone_policy(bucket, groups))
+        role, permission = self._role("verifier", self._zone_policy(bucket, zones))
         door = self._door()
         made = {
             zone: self._function(
@@ -84,6 +84,7 @@ class Verifier(pulumi.ComponentResource):
                 {
                     "settings": args["settings"],
                     "functions": self.functions,
+                    "function_names": {zone: self._named(zone) for zone in zones},
                     "region": args["region"],
                     "account_id": args["account_id"],
                     "labels": self._labels,
@@ -126,7 +127,7 @@ class Verifier(pulumi.ComponentResource):
         part = f"verifier-{place}"
         function = lambda_.Function(
             f"{self._name}-{place}",
-            name=self._labels.name(part),
+            name=self._named(place),
             description=f"Calls Flex Pay from {place}, for flexpay-onboard verify",
             role=role.arn,
             runtime=RUNTIME,
@@ -150,30 +151,30 @@ class Verifier(pulumi.ComponentResource):
         )
         return function
 
+    def _named(self, place: str) -> str:
+        return self._labels.name(f"verifier-{place}")
+
     def _log_group(self, place: str) -> cloudwatch.LogGroup:
-        part = f"verifier-{place}"
         return cloudwatch.LogGroup(
             f"{self._name}-{place}",
-            name=f"/aws/lambda/{self._labels.name(part)}",
+            name=f"/aws/lambda/{self._named(place)}",
             retention_in_days=LOG_RETENTION_DAYS,
-            tags=self._labels.tags(part),
+            tags=self._labels.tags(f"verifier-{place}"),
             opts=self._inside,
         )
 
-    def _control(self) -> pulumi.Output[str]:
-        group = self._log_group(CONTROL)
-        policy = group.arn.apply(lambda arn: json.dumps(verifier_policies.log_writer([arn])))
-        role, permission = self._role("control", policy)
-        return self._function(CONTROL, role, [group, permission], {}).arn
-
-    def _zone_policy(
-        self, bucket: s3.Bucket, groups: Mapping[str, cloudwatch.LogGroup]
-    ) -> pulumi.Output[str]:
+    def _log_group_arn(self, place: str) -> str:
         args = self._args
-        names = [self._labels.name(f"verifier-{zone}") for zone in groups]
-        return pulumi.Output.all(
-            args["key_arn"], bucket.arn, *(group.arn for group in groups.values())
-        ).apply(
+        return policies.log_group_arn(args["account_id"], args["region"], f"/aws/lambda/{self._named(place)}")
+
+    def _control(self) -> pulumi.Output[str]:
+        policy = json.dumps(verifier_policies.log_writer([self._log_group_arn(CONTROL)]))
+        role, _ = self._role("control", policy)
+        return self._function(CONTROL, role, [self._log_group(CONTROL)], {}).arn
+
+    def _zone_policy(self, bucket: s3.Bucket, zones: Sequence[str]) -> pulumi.Output[str]:
+        args = self._args
+        return pulumi.Output.all(args["key_arn"], bucket.arn).apply(
             lambda arns: json.dumps(
                 verifier_policies.zone_function(
                     args["account_id"],
@@ -181,13 +182,13 @@ class Verifier(pulumi.ComponentResource):
                     self._labels.environment,
                     key_arn=arns[0],
                     bucket_arn=arns[1],
-                    log_group_arns=arns[2:],
-                    functions=names,
+                    log_group_arns=[self._log_group_arn(zone) for zone in zones],
+                    functions=[self._named(zone) for zone in zones],
                 )
             )
         )
 
-    def _role(self, who: str, policy: pulumi.Output[str]) -> tuple[iam.Role, iam.RolePolicy]:
+    def _role(self, who: str, policy: pulumi.Input[str]) -> tuple[iam.Role, iam.RolePolicy]:
         args = self._args
         house = args["iam"]
         role = iam.Role(

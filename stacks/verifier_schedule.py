@@ -86,6 +86,8 @@ class ProofScheduleArgs(TypedDict):
     settings: VerifierSettings
     functions: Mapping[str, pulumi.Output[str]]
     """Zone ID → ARN."""
+    function_names: Mapping[str, str]
+    """Zone ID → name, which is known before the function is there."""
     region: str
     account_id: str
     labels: Labels
@@ -141,9 +143,11 @@ class ProofSchedule(pulumi.ComponentResource):
             tags=self._labels.tags("verifier-schedule"),
             opts=self._inside,
         )
-        policy = pulumi.Output.all(*args["functions"].values()).apply(
-            lambda arns: json.dumps(verifier_policies.scheduler(arns))
-        )
+        arns = [
+            verifier_policies.function_arn(args["account_id"], args["region"], named)
+            for named in args["function_names"].values()
+        ]
+        policy = json.dumps(verifier_policies.scheduler(arns))
         return role, iam.RolePolicy(
             self._name, name="invoke", role=role.name, policy=policy, opts=self._inside
         )

@@ -71,6 +71,10 @@ class Cloud(Mocks):
     names: set[str] = field(default_factory=set)
     """What follows the project in every URN."""
     asked: list[str] = field(default_factory=list)
+    waits: dict[str, frozenset[str]] = field(default_factory=dict)
+    """URN of a resource of AWS → URNs of what had to be there before it was registered."""
+    made: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """URN → what AWS answered, its id included."""
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         self.recorded.append(args)
@@ -88,6 +92,26 @@ class Cloud(Mocks):
         elif args.typ == "aws:ec2/vpc:Vpc":
             made |= {"defaultRouteTableId": "rtb-main"}
         return identity, {**args.inputs, **made}
+
+    def watch(self, monitor: Any) -> None:
+        """Keep what the engine would wait for, which mocks are not told."""
+        register = monitor.RegisterResource
+
+        def registered(request: Any) -> Any:
+            answer = register(request)
+            if request.custom:
+                self.waits[answer.urn] = frozenset(request.dependencies)
+                kept = monitor.resources[answer.urn]
+                self.made[answer.urn] = {**kept.state, "id": kept.id}
+            return answer
+
+        monitor.RegisterResource = registered
+
+    def inputs_of(self, urn: str) -> dict[str, Any]:
+        """Return what a resource was registered with."""
+        *_, types, name = urn.split("::")
+        (found,) = (one for one in self.recorded if (one.typ, one.name) == (types.split("$")[-1], name))
+        return dict(found.inputs)
 
     def note(self, args: pulumi.ResourceTransformationArgs) -> None:
         """Keep the options of a resource, which mocks are not told, and its place in the tree."""

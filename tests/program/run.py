@@ -37,6 +37,7 @@ def deploy(config: Mapping[str, Any], cloud: Cloud | None = None) -> tuple[dict[
 
     cloud = cloud or Cloud()
     pulumi.runtime.set_mocks(cloud, project=PROJECT, stack=STACK, organization="organization")
+    cloud.watch(get_monitor())
     pulumi.runtime.set_all_config(
         {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
     )
