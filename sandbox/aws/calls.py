@@ -39,8 +39,12 @@ class Call:
     @property
     def changes(self) -> bool:
         """Whether the call may change something."""
-        reads = self.action.startswith((*READ_ONLY, "GET ", "HEAD ", "OPTIONS "))
-        return not reads and self.parameters.get("DryRun") != "true"
+        return not only_reads(self.action) and self.parameters.get("DryRun") != "true"
+
+
+def only_reads(action: str) -> bool:
+    """Tell whether an operation changes nothing."""
+    return action.startswith((*READ_ONLY, "GET ", "HEAD ", "OPTIONS "))
 
 
 def read_body(environ: dict[str, Any]) -> bytes:

@@ -25,6 +25,9 @@ CALL_SECONDS = {
     "CreateKey": 3.0,
     "CreateSecret": 1.0,
     "CreateBucket": 2.0,
+    "CreateFlowLogs": 2.0,
+    "CreateSchedule": 2.0,
+    "GetCallerIdentity": 0.1,
 }
 """Seconds by operation; others take CHANGE_SECONDS, or READ_SECONDS when they change nothing."""
 
@@ -45,7 +48,8 @@ class Latency:
     factor: float = 0.0
     """Every figure of the profile is multiplied by it; 0 is at once, 1 is as slow as AWS."""
     overrides: Mapping[str, float] = field(default_factory=dict)
-    """Seconds by operation or state, already scaled; they win over the profile."""
+    """Seconds by operation, state or identifier of what is waited for, already scaled; they win over the
+    profile, and an identifier over a state."""
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> "Latency":
@@ -55,7 +59,7 @@ class Latency:
         factor = parse_seconds("factor", raw.get("factor", 0.0))
         overrides = raw.get("overrides", {})
         if not isinstance(overrides, Mapping):
-            raise ValueError("overrides: must map an operation or state to seconds")
+            raise ValueError("overrides: must map an operation, state or identifier to seconds")
         seconds = {str(name): parse_seconds(f"overrides.{name}", value) for name, value in overrides.items()}
         return cls(factor, seconds)
 
@@ -63,13 +67,17 @@ class Latency:
         """Return the seconds that a call takes."""
         if call.action in self.overrides:
             return self.overrides[call.action]
-        usual = CHANGE_SECONDS if call.changes else READ_SECONDS
-        return self.factor * CALL_SECONDS.get(call.action, usual)
+        return self.factor * usual_seconds(call.action, changes=call.changes)
 
-    def until(self, state: str) -> float:
-        """Return the seconds until a state of LATER_SECONDS is reached."""
-        usual = LATER_SECONDS[state]
-        return self.overrides.get(state, self.factor * usual)
+    def until(self, state: str, of: str = "") -> float:
+        """Return the seconds until a state of LATER_SECONDS is reached by what has the identifier ``of``."""
+        usual = self.overrides.get(state, self.factor * LATER_SECONDS[state])
+        return self.overrides.get(of, usual)
+
+
+def usual_seconds(action: str, *, changes: bool) -> float:
+    """Return the seconds that the profile gives one call of an operation, unscaled."""
+    return CALL_SECONDS.get(action, CHANGE_SECONDS if changes else READ_SECONDS)
 
 
 def parse_seconds(name: str, value: Any) -> float:

@@ -23,6 +23,16 @@ def test_a_gateway_is_pending_until_its_time_has_come(aws: Aws) -> None:
     assert state_of(ec2, gateway) == "available"
 
 
+def test_a_latency_of_zero_ends_the_waits_that_are_under_way(aws: Aws) -> None:
+    aws.control("PUT", "latency", {"overrides": {"nat-gateway-available": 3000, "nat-gateway-deleted": 3000}})
+    (one, _), (other, _) = aws.gateway(), aws.gateway()
+    ec2 = aws.client("ec2")
+    ec2.delete_nat_gateway(NatGatewayId=other)
+    assert (state_of(ec2, one), state_of(ec2, other)) == ("pending", "deleting")
+    aws.control("PUT", "latency", {})
+    assert (state_of(ec2, one), state_of(ec2, other)) == ("available", "deleted")
+
+
 def test_a_deleted_gateway_keeps_its_address_until_it_is_gone(aws: Aws) -> None:
     aws.control("PUT", "latency", {"overrides": {"nat-gateway-deleted": 0.5}})
     gateway, allocation = aws.gateway()
@@ -191,6 +201,11 @@ def test_an_interface_endpoint_takes_its_time_to_come_and_to_go(aws: Aws) -> Non
     def state() -> str:
         return str(ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"][0]["State"])
 
+    assert state() == "pending"
+    time.sleep(0.4)
+    assert state() == "available"
+    further = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.200.0/24")["Subnet"]["SubnetId"]
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddSubnetIds=[further])
     assert state() == "pending"
     time.sleep(0.4)
     assert state() == "available"

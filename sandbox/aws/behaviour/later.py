@@ -1,4 +1,8 @@
-"""Other things that can be used only some time after they were made."""
+"""What can be used only some time after it was made, and is gone only some time after it was deleted.
+
+What is kept is when the wait began. How long it takes is asked of the latency in force at each look, so that
+a latency set to zero ends every wait that is under way.
+"""
 
 import time
 from typing import Any
@@ -12,12 +16,29 @@ from sandbox.aws.conditions import CONDITIONS
 RULES = Rules()
 
 
+def begin(what: Any, state: str) -> None:
+    """Note that the wait for a state of the latency profile begins now."""
+    what.__dict__.setdefault("waits", {})[state] = time.time()
+
+
+def under_way(what: Any, state: str) -> bool:
+    """Tell whether a wait has begun and its time has not come."""
+    began = what.__dict__.get("waits", {}).get(state)
+    named = str(getattr(what, "id", ""))
+    return began is not None and time.time() < began + CONDITIONS.latency.until(state, named)
+
+
+def is_interface(endpoint: Any) -> bool:
+    """Tell an endpoint with network interfaces from one of the gateway kind, which is there at once."""
+    return str(endpoint.vpc_endpoint_type).lower() == "interface"
+
+
 @RULES.replaces(VPCBackend)
 def create_vpc_endpoint(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
     """Note when an interface endpoint will be ready; one of the gateway kind is at once."""
     made = original(self, *args, **kwargs)
-    if str(made.vpc_endpoint_type).lower() == "interface":
-        made.ready_at = time.time() + CONDITIONS.latency.until("interface-endpoint-available")
+    if is_interface(made):
+        begin(made, "interface-endpoint-available")
     return made
 
 
@@ -27,18 +48,18 @@ def delete_vpc_endpoints(original: Any, self: Any, vpce_ids: list[str] | None = 
     chosen = [self.vpc_end_points[one] for one in vpce_ids or [] if one in self.vpc_end_points]
     answer = original(self, vpce_ids)
     for endpoint in chosen:
-        if str(endpoint.vpc_endpoint_type).lower() == "interface":
-            endpoint.gone_at = time.time() + CONDITIONS.latency.until("interface-endpoint-deleted")
+        if is_interface(endpoint):
+            begin(endpoint, "interface-endpoint-deleted")
     return answer
 
 
 @RULES.property(VPCEndPoint)
 def state(self: Any) -> str:
     """Report pending before available, and deleting before deleted (DescribeVpcEndpoints, ``State``)."""
-    now, stored = time.time(), str(self.__dict__["state"])
+    stored = str(self.__dict__["state"])
     if stored == "deleted":
-        return "deleting" if now < self.__dict__.get("gone_at", 0.0) else "deleted"
-    return "pending" if now < self.__dict__.get("ready_at", 0.0) else stored
+        return "deleting" if under_way(self, "interface-endpoint-deleted") else "deleted"
+    return "pending" if under_way(self, "interface-endpoint-available") else stored
 
 
 @RULES.replaces(LambdaFunction)
@@ -50,8 +71,9 @@ def get_configuration(original: Any, self: Any, *args: Any, **kwargs: Any) -> di
     shown: dict[str, Any] = original(self, *args, **kwargs)
     vpc = self.vpc_config or {}
     if vpc.get("SubnetIds"):
-        made = self.__dict__.setdefault("made_at", time.time())
-        if time.time() < made + CONDITIONS.latency.until("vpc-function-active"):
+        if "waits" not in self.__dict__:
+            begin(self, "vpc-function-active")
+        if under_way(self, "vpc-function-active"):
             shown |= {
                 "State": "Pending",
                 "StateReason": "The function is being created.",

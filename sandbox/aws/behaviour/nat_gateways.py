@@ -1,6 +1,5 @@
 """NAT gateways: states that take time, and what happens to the address."""
 
-import time
 from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
@@ -8,8 +7,8 @@ from moto.ec2.models import ec2_backends
 from moto.ec2.models.nat_gateways import NatGateway, NatGatewayBackend
 from moto.ec2.responses._base_response import EC2BaseResponse
 
+from sandbox.aws.behaviour.later import begin, under_way
 from sandbox.aws.behaviour.rules import Rules
-from sandbox.aws.conditions import CONDITIONS
 
 RULES = Rules()
 
@@ -32,14 +31,12 @@ def state(self: Any) -> str:
     then is the address free and the interface gone ("it may take a few minutes for the address to be
     disassociated").
     """
-    times: dict[str, float] = self.__dict__.get("times", {})
-    now = time.time()
-    if "deleted" in times:
-        if now < times["deleted"]:
+    if "nat-gateway-deleted" in self.__dict__.get("waits", {}):
+        if under_way(self, "nat-gateway-deleted"):
             return "deleting"
         _let_go(self)
         return "deleted"
-    if now < times.get("settled", 0.0):
+    if under_way(self, "nat-gateway-available"):
         return "pending"
     if self.__dict__.get("failure_code"):
         _let_go(self)
@@ -71,7 +68,7 @@ def create_nat_gateway(  # noqa: PLR0917 - moto calls it by position
                 "Resource.AlreadyAssociated", f"Elastic IP address [{allocation_id}] is already associated"
             )
     made = original(self, subnet_id, allocation_id, tags, connectivity_type or "public")
-    made.times = {"settled": time.time() + CONDITIONS.latency.until("nat-gateway-available")}
+    begin(made, "nat-gateway-available")
     made.address_set[0] |= {"isPrimary": True, "status": "succeeded"}
     # who looks at interfaces must be able to tell that this one belongs to a gateway
     made._eni.interface_type = "nat_gateway"
@@ -90,7 +87,8 @@ def delete_nat_gateway(original: Any, self: Any, nat_gateway_id: str) -> Any:
     gateway = self.nat_gateways.get(nat_gateway_id)
     if gateway is None or gateway.state == "deleted":
         raise EC2ClientError("NatGatewayNotFound", f"The Nat Gateway {nat_gateway_id} was not found")
-    gateway.times.setdefault("deleted", time.time() + CONDITIONS.latency.until("nat-gateway-deleted"))
+    if "nat-gateway-deleted" not in gateway.waits:
+        begin(gateway, "nat-gateway-deleted")
     return gateway
 
 
