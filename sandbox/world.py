@@ -29,7 +29,6 @@ from sandbox.processes import birth
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STACK = "sandbox"
-PROVIDER = "pulumi-resource-aws"
 PASSPHRASE = "sandbox"  # noqa: S105 - the stack holds no secret values, but the engine insists on one
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -70,8 +69,7 @@ class World:
         """Bring up what is not running, write the stack's config, create the stack; safe to repeat."""
         with self._locked():
             self._make_folders()
-            pulumi = prepare_bin(self.state / "bin")
-            self._install_provider()
+            pulumi = prepare_bin(self.state / "bin", provider=self._plugin_folder())
             services = self.running()
             for name, command in self._commands().items():
                 if name not in services:
@@ -150,16 +148,9 @@ class World:
         for folder in (self.state, *(self.state / name for name in ("pulumi", "backend", "partner", "logs"))):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def _install_provider(self) -> None:
-        """Put the AWS provider where the engine keeps installed plugins.
-
-        On PATH it would work as well, but the engine warns about each plugin that it finds there.
-        """
-        ambient = self.state / "bin" / PROVIDER
-        version = metadata.version("pulumi-aws")
-        installed = self.state / "pulumi" / "plugins" / f"resource-aws-v{version}" / PROVIDER
-        installed.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        ambient.replace(installed)
+    def _plugin_folder(self) -> Path:
+        """Return where the engine keeps the AWS provider of the version that the program asks for."""
+        return self.state / "pulumi" / "plugins" / f"resource-aws-v{metadata.version('pulumi-aws')}"
 
     def _commands(self) -> dict[str, list[str]]:
         aws, partner = str(self.state / "aws.state"), str(self.state / "partner")

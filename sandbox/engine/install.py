@@ -10,12 +10,13 @@ from pathlib import Path
 from sandbox.engine import cli, progress
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PLUGINS = {"pulumi-resource-aws": "sandbox.aws.provider"}
+PROVIDER, PROVIDER_MODULE = "pulumi-resource-aws", "sandbox.aws.provider"
 
 
 def prepare_bin(
     folder: Path,
     *,
+    provider: Path | None = None,
     environment: Mapping[str, str] = os.environ,
     say: Callable[[str], None] = progress.say,
 ) -> Path:
@@ -23,7 +24,8 @@ def prepare_bin(
 
     The plugins run with this interpreter and this checkout. Repeating it changes nothing that is
     already right, and it may run while programs of the folder are running. An official language host
-    is left in charge. Returns the path of pulumi; raises EngineError (see ``cli.ensure``).
+    is left in charge. ``provider`` is another folder for the provider: the engine warns about a plugin
+    that it finds on PATH. Returns the path of pulumi; raises EngineError (see ``cli.ensure``).
     """
     found = cli.ensure(environment, say)
     folder.mkdir(parents=True, exist_ok=True)
@@ -36,8 +38,9 @@ def prepare_bin(
     else:
         _link(found.path, pulumi)
         (folder / cli.LANGUAGE_HOST).unlink(missing_ok=True)
-    for name, module in PLUGINS.items():
-        _write(folder / name, _wrapper(module))
+    place = provider or folder
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write(place / PROVIDER, _wrapper(PROVIDER_MODULE))
     return pulumi
 
 
