@@ -72,10 +72,10 @@ class FrontDoor:
         try:
             answer = answer or self._with_fault(call, hit[1] if hit else None, environ)
         except ConnectionDropped:
-            self._remember(number, arrived, call, None, hit)
+            self._remember(number, arrived, call, None, hit, environ)
             _close_connection(environ)
             raise
-        self._remember(number, arrived, call, answer, hit)
+        self._remember(number, arrived, call, answer, hit, environ)
         return _send(start_response, answer)
 
     def _gate(self, call: Call, body: bytes, environ: dict[str, Any]) -> Answer | None:
@@ -163,8 +163,14 @@ class FrontDoor:
         self.record.clear()
         self._changed()
 
-    def _remember(
-        self, number: int, arrived: float, call: Call, answer: Answer | None, hit: tuple[int, Fault] | None
+    def _remember(  # noqa: PLR0917 - one caller, which has just all of it
+        self,
+        number: int,
+        arrived: float,
+        call: Call,
+        answer: Answer | None,
+        hit: tuple[int, Fault] | None,
+        environ: Mapping[str, Any],
     ) -> None:
         self.record.add(
             Recorded(
@@ -181,6 +187,7 @@ class FrontDoor:
                 fault=hit[0] if hit else None,
                 parameters=dict(call.parameters),
                 created=created_id(call, answer) if answer else None,
+                resource=environ.get("HTTP_X_SANDBOX_RESOURCE"),
             )
         )
 

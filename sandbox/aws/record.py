@@ -33,6 +33,8 @@ class Recorded:
     """Of EC2 calls only; bodies of other services may hold secrets."""
     created: str | None = None
     """Identifier of what an EC2 Create or Allocate call made."""
+    resource: str | None = None
+    """URN of the resource for which the sandbox's provider made the call; None for everybody else's."""
 
 
 class Record:

@@ -189,6 +189,16 @@ class TestSecrets:
         assert "canary" not in str(caught.value)
 
 
+def test_the_record_says_for_which_resource_a_call_was_made(driver: Driver, stand_in: server.Running) -> None:
+    last = max((call["number"] for call in stand_in.record.listed()), default=0)
+    made = driver.create("aws:ec2/eip:Eip", "recorded", {"domain": "vpc"})
+    driver.invoke("aws:ec2/getEips:getEips")
+    *ours, looked = stand_in.record.listed(after=last)
+    assert ours[0]["action"] == "AllocateAddress"
+    assert {call["resource"] for call in ours} == {made.urn}
+    assert (looked["action"], looked["resource"]) == ("DescribeAddresses", None)
+
+
 class TestHalfWay:
     def test_what_was_made_is_handed_back_and_the_next_update_finishes_it(
         self, driver: Driver, faults: Any, ec2: Any

@@ -8,9 +8,14 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+RESOURCE_HEADER = "X-Sandbox-Resource"
+"""Tells the stand-in for which resource of the engine's a call is made; AWS itself never sees it."""
+RESOURCE: ContextVar[str] = ContextVar("resource", default="")
+"""URN of the resource that the request under way is about; empty for lookups."""
 FIRST_POLL_SECONDS = 0.05
 LAST_POLL_SECONDS = 1.0
 
@@ -54,11 +59,18 @@ class Clients:
             s3={"addressing_style": "path"},
             user_agent_extra="flexpay-sandbox-provider",
         )
-        return self._session.create_client(service, region_name=region, config=config)
+        client = self._session.create_client(service, region_name=region, config=config)
+        client.meta.events.register("before-send", _name_resource)
+        return client
 
     def warm_up(self) -> None:
         """Pay for the SDK's import and its largest service description while the engine is busy elsewhere."""
         self.get("ec2", os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1")
+
+
+def _name_resource(request: Any, **_: Any) -> None:
+    if urn := RESOURCE.get():
+        request.headers[RESOURCE_HEADER] = urn
 
 
 def _pascal(operation: str) -> str:

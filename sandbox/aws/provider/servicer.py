@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import grpc
 
 from . import invokes, lifecycle, resources, settings
-from .aws import Aws, AwsError, Clients
+from .aws import RESOURCE, Aws, AwsError, Clients
 from .lifecycle import HalfDone, NotThere, Properties
 from .model import ResourceType
 from .protocol import plugin, provider, provider_grpc, status
@@ -166,7 +166,7 @@ class AwsProvider(provider_grpc.ResourceProviderServicer):  # type: ignore[misc]
             identifier, state = lifecycle.create(kind, self._for(news), news, self._settings.tags)
             return provider.CreateResponse(id=identifier, properties=encode(state))
 
-        return self._answer(context, run, news, inputs=news)
+        return self._answer(context, run, news, inputs=news, urn=request.urn)
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Refresh or import a resource; an empty id says that it is gone."""
@@ -186,7 +186,7 @@ class AwsProvider(provider_grpc.ResourceProviderServicer):  # type: ignore[misc]
             identifier, now, given = found
             return provider.ReadResponse(id=identifier, properties=encode(now), inputs=encode(given))
 
-        return self._answer(context, run, state, inputs)
+        return self._answer(context, run, state, inputs, urn=request.urn)
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Update a resource in place."""
@@ -209,7 +209,7 @@ class AwsProvider(provider_grpc.ResourceProviderServicer):  # type: ignore[misc]
                 )
             return provider.UpdateResponse(properties=encode(outputs))
 
-        return self._answer(context, run, news, olds)
+        return self._answer(context, run, news, olds, urn=request.urn)
 
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Delete a resource."""
@@ -219,7 +219,7 @@ class AwsProvider(provider_grpc.ResourceProviderServicer):  # type: ignore[misc]
             lifecycle.delete(_kind(request.urn), self._for(state), request.id, state, inputs)
             return _empty()
 
-        return self._answer(context, run, state, inputs)
+        return self._answer(context, run, state, inputs, urn=request.urn)
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Look something up."""
@@ -246,8 +246,10 @@ class AwsProvider(provider_grpc.ResourceProviderServicer):  # type: ignore[misc]
         run: Callable[[], Answer],
         *secret_sources: Properties,
         inputs: Properties | None = None,
+        urn: str = "",
     ) -> Answer:
-        """Run a request; whatever goes wrong becomes one line without secrets."""
+        """Run a request, about the resource ``urn`` if any; what goes wrong is one line without secrets."""
+        RESOURCE.set(urn)
         hidden = frozenset().union(*(secret_texts(source) for source in secret_sources))
         try:
             return run()
