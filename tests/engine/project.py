@@ -14,6 +14,9 @@ from sandbox.world import ACCOUNT, REGION, STACK, World
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TIMEOUT_SECONDS = 180
+ASKED_WITHOUT_A_CHANGE = ["sts:GetCallerIdentity", "ec2:DescribeAddresses"]
+"""All that an update asks AWS when nothing changed, whatever the stack's size: whose account this is, and
+which addresses there are."""
 
 
 class Project:
@@ -130,4 +133,12 @@ class Project:
         return {item["PublicIp"]: item["AllocationId"] for item in found}
 
 
-__all__ = ["ACCOUNT", "REGION", "STACK", "Project"]
+def asked_without_a_change(project: Project) -> list[str]:
+    """Update a stack that needs no change; return what AWS was asked, in order."""
+    project.control("DELETE", "/sandbox/calls")
+    project.up("--expect-no-changes")
+    calls = project.control("GET", "/sandbox/calls")["calls"]
+    return [f"{call['service']}:{call['action']}" for call in calls]
+
+
+__all__ = ["ACCOUNT", "ASKED_WITHOUT_A_CHANGE", "REGION", "STACK", "Project", "asked_without_a_change"]

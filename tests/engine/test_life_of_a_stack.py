@@ -11,7 +11,7 @@ import boto3  # noqa: F401  # loaded once per worker, not within a test's time
 import pytest
 
 from stacks.contract import TAG_SLOT
-from tests.engine.project import STACK, Project
+from tests.engine.project import ASKED_WITHOUT_A_CHANGE, STACK, Project, asked_without_a_change
 
 pytestmark = pytest.mark.engine
 EIP = "aws:ec2/eip:Eip"
@@ -49,6 +49,10 @@ class TestAnUntouchedStack:
         done = deployed.pulumi("preview", "--expect-no-changes")
         assert done.returncode == 0, done.stdout
         assert set(deployed.preview()["changeSummary"]) == {"same"}
+
+    def test_a_second_up_asks_aws_no_more_than_a_larger_stack_does(self, deployed: Project) -> None:
+        # with everything switched on: tests/engine/test_waiting.py
+        assert asked_without_a_change(deployed) == ASKED_WITHOUT_A_CHANGE
 
     def test_refresh_finds_no_drift(self, deployed: Project) -> None:
         done = deployed.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes")

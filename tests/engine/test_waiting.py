@@ -16,7 +16,7 @@ from typing import Any
 import boto3  # noqa: F401  # loaded once per worker, not within a test's time
 import pytest
 
-from tests.engine.project import STACK, Project
+from tests.engine.project import ASKED_WITHOUT_A_CHANGE, STACK, Project, asked_without_a_change
 
 pytestmark = pytest.mark.engine
 HELD_SECONDS = 3000.0
@@ -188,3 +188,4 @@ def test_everything_else_is_made_while_aws_takes_its_time(project: Project) -> N
         if "NatGatewayId" in call["parameters"]
     ]
     assert routed == [first, second]
+    assert asked_without_a_change(project) == ASKED_WITHOUT_A_CHANGE
