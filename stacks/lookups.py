@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-from pulumi_aws import ec2, get_availability_zone
+from pulumi_aws import (
+    GetAvailabilityZonesFilterArgs,
+    ec2,
+    get_availability_zone,
+    get_availability_zones,
+)
 
 from onboarding.allowlist.ledger import Ledger, Standing
 from onboarding.errors import InputError
@@ -97,7 +102,8 @@ def look(settings: Settings, managed: Managed) -> Found:
     """Ask AWS for every address that the settings could mean; refuses zones that cannot hold a gateway."""
     with _asking("addresses", "ec2:DescribeAddresses"):
         ours = _addresses(tags={TAG_ENVIRONMENT: settings.environment})
-    groups = _border_groups(set(settings.zones) - managed.zones - _somebody_elses(settings))
+    new = set(settings.zones) - managed.zones - _somebody_elses(settings)
+    groups = _border_groups(new - _availability_zones(new))
     known = {one.allocation_id for one in managed.addresses.values()}
     tagged: dict[str, list[Allocation]] = {}
     for allocation_id in sorted(set(ours) - known):
@@ -186,6 +192,18 @@ def _in_its_zone(one: Allocation, slot: str, groups: dict[str, str]) -> Allocati
     )
     with _asking(one.allocation_id, "ec2:DescribeAddresses"):
         return replace(one, fits_zone=one.allocation_id in _addresses(filters=[itself, group]))
+
+
+def _availability_zones(zones: set[str]) -> set[str]:
+    """Return which of them are availability zones of this region: one question for all of them."""
+    if not zones:
+        return set()
+    filters = [
+        GetAvailabilityZonesFilterArgs(name="zone-id", values=sorted(zones)),
+        GetAvailabilityZonesFilterArgs(name="zone-type", values=["availability-zone"]),
+    ]
+    with _asking("zones", "ec2:DescribeAvailabilityZones"):
+        return set(get_availability_zones(filters=filters).zone_ids)
 
 
 def _border_groups(zones: Iterable[str]) -> dict[str, str]:

@@ -138,14 +138,22 @@ class Cloud(Mocks):
                 }
             case "aws:ec2/getNatGateways:getNatGateways":
                 return {"ids": [*self.left_gateways.get(args.args["tags"]["flexpay:slot"], ())]}
-            case "aws:index/getAvailabilityZone:getAvailabilityZone":
-                kind = self.zone_types.get(args.args["zoneId"], "availability-zone")
-                return {**args.args, "networkBorderGroup": REGION, "zoneType": kind}
+            case token if token.startswith("aws:index/getAvailabilityZone"):
+                return self._zones(args.args)
         known = self.lookups.get(args.token, {})
         wanted = str(args.args.get("id") or args.args.get("subnetId"))
         if wanted not in known:
             raise AssertionError(f"unexpected invoke: {args.token} {args.args}")
         return {**args.args, **known[wanted]}
+
+    def _zones(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        def kind(zone: str) -> str:
+            return self.zone_types.get(zone, "availability-zone")
+
+        if "zoneId" in asked:
+            return {**asked, "networkBorderGroup": REGION, "zoneType": kind(asked["zoneId"])}
+        by = {one["name"]: one["values"] for one in asked["filters"]}
+        return {"zoneIds": [zone for zone in by["zone-id"] if kind(zone) in by["zone-type"]]}
 
     def of_type(self, kind: str) -> dict[str, MockResourceArgs]:
         """Return what was registered of one type, by name."""

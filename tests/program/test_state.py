@@ -26,6 +26,15 @@ def test_the_second_update_registers_the_same_and_asks_aws_once() -> None:
     assert [token for token in second.asked if token.startswith("aws:")] == ["aws:ec2/getEips:getEips"]
 
 
+@pytest.mark.parametrize("zones", [["use1-az1"], [f"use1-az{number}" for number in range(1, 7)]], ids=len)
+def test_the_first_update_asks_aws_two_questions_for_any_number_of_zones(zones: list[str]) -> None:
+    _, cloud = deploy(stack_config(network=ZONES | {"zones": zones}))
+    assert [token for token in cloud.asked if token.startswith("aws:")] == [
+        "aws:ec2/getEips:getEips",
+        "aws:index/getAvailabilityZones:getAvailabilityZones",
+    ]
+
+
 def test_a_lost_state_finds_its_addresses_by_their_tags() -> None:
     outputs, first = deploy(stack_config())
     kept = {key: replace(one, interface=None) for key, one in next_cloud(outputs, first).held.items()}
