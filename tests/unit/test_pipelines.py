@@ -20,7 +20,7 @@ GITHUB, GITLAB = FOLDER / "github-actions.yml", FOLDER / "gitlab-ci.yml"
 PULUMI = {
     "login": set[str](),
     "preview": {"-s", "--non-interactive", "--json", "--show-sames", "--save-plan"},
-    "up": {"-s", "--non-interactive", "--yes", "--plan"},
+    "up": {"-s", "--non-interactive", "--yes", "--parallel", "--plan"},
 }
 """The engine's commands that a pipeline needs, with the options that were tried with it."""
 BAD_CALLS = {
