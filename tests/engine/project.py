@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from sandbox.world import ACCOUNT, REGION, STACK, World
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TIMEOUT_SECONDS = 180
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms"
 ASKED_WITHOUT_A_CHANGE = ["sts:GetCallerIdentity", "ec2:DescribeAddresses"]
 """All that an update asks AWS when nothing changed, whatever the stack's size: whose account this is, and
 which addresses there are."""
@@ -133,6 +134,13 @@ class Project:
         return {item["PublicIp"]: item["AllocationId"] for item in found}
 
 
+def everything(config: dict[str, Any], zones: Sequence[str]) -> None:
+    """Switch on every part of a stack, in these zones; a change for ``Project.configure``."""
+    endpoints = ["secretsmanager", "kms", "s3"]
+    config["network"] |= {"zones": list(zones), "endpoints": endpoints, "flowLogs": True}
+    config["verifier"] = {"enabled": True, "schedule": "rate(1 hour)", "alarmTopicArn": TOPIC}
+
+
 def asked_without_a_change(project: Project) -> list[str]:
     """Update a stack that needs no change; return what AWS was asked, in order."""
     project.control("DELETE", "/sandbox/calls")
@@ -141,4 +149,12 @@ def asked_without_a_change(project: Project) -> list[str]:
     return [f"{call['service']}:{call['action']}" for call in calls]
 
 
-__all__ = ["ACCOUNT", "ASKED_WITHOUT_A_CHANGE", "REGION", "STACK", "Project", "asked_without_a_change"]
+__all__ = [
+    "ACCOUNT",
+    "ASKED_WITHOUT_A_CHANGE",
+    "REGION",
+    "STACK",
+    "Project",
+    "asked_without_a_change",
+    "everything",
+]

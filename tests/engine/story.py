@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sandbox.world import REPOSITORY
+from tests.engine.meanwhile import meanwhile
 from tests.engine.project import Project
 
 DEMO_SECONDS = 180
@@ -107,27 +108,16 @@ def _kill(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-@contextmanager
-def watched_arguments(seen: set[str]) -> Iterator[None]:
+def watched_arguments(seen: set[str]) -> AbstractContextManager[None]:
     """Collect the command lines of all processes meanwhile."""
-    ended = threading.Event()
 
     def look() -> None:
-        while not ended.wait(LOOK_SECONDS):
-            for entry in Path("/proc").iterdir():
-                if entry.name.isdigit():
-                    with suppress(OSError):
-                        seen.add(
-                            (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                        )
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with suppress(OSError):
+                    seen.add((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
 
-    watcher = threading.Thread(target=look)
-    watcher.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        watcher.join()
+    return meanwhile(look, every=LOOK_SECONDS)
 
 
 def processes_of(folder: Path) -> list[str]:

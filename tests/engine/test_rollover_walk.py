@@ -2,10 +2,8 @@
 
 import json
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +16,7 @@ from onboarding.flexpay.credentials import ClientCredentials
 from onboarding.flexpay.tokens import request_token
 from onboarding.flexpay.transport import open_session
 from sandbox.world import REPOSITORY
+from tests.engine.meanwhile import meanwhile
 from tests.engine.project import STACK, Project
 
 pytestmark = pytest.mark.engine
@@ -65,22 +64,9 @@ class Traffic:
         except Exception as error:  # noqa: BLE001 - whatever stops a call, it is lost
             self.lost.append(repr(error))
 
-    @contextmanager
-    def flowing(self) -> Iterator[None]:
-        ended = threading.Event()
+    def flowing(self) -> AbstractContextManager[None]:
         ec2 = self.project.client("ec2")
-
-        def call() -> None:
-            while not ended.wait(PAUSE_SECONDS):
-                self.once(ec2)
-
-        caller = threading.Thread(target=call)
-        caller.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            caller.join()
+        return meanwhile(lambda: self.once(ec2), every=PAUSE_SECONDS)
 
 
 class Walk:

@@ -16,13 +16,12 @@ from typing import Any
 import boto3  # noqa: F401  # loaded once per worker, not within a test's time
 import pytest
 
-from tests.engine.project import ASKED_WITHOUT_A_CHANGE, STACK, Project, asked_without_a_change
+from tests.engine.project import ASKED_WITHOUT_A_CHANGE, STACK, Project, asked_without_a_change, everything
 
 pytestmark = pytest.mark.engine
 HELD_SECONDS = 3000.0
 GIVE_UP_SECONDS = 120
 NAT, ENDPOINT, FUNCTION = "nat-gateway-available", "interface-endpoint-available", "vpc-function-active"
-TOPIC = "arn:aws:sns:us-east-1:123456789012:alarms"
 ZONES = ("use1-az1", "use1-az4")
 
 BEGINS = {
@@ -134,20 +133,6 @@ def under_way(project: Project) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def everything(config: dict[str, Any]) -> None:
-    config["network"] |= {
-        "zones": list(ZONES),
-        "endpoints": ["secretsmanager", "kms", "s3"],
-        "flowLogs": True,
-    }
-    config["verifier"] = {
-        "enabled": True,
-        "control": True,
-        "schedule": "rate(1 hour)",
-        "alarmTopicArn": TOPIC,
-    }
-
-
 def planned(project: Project) -> list[tuple[str, dict[str, Any]]]:
     """Return type and inputs of every resource of AWS that an ``up`` would make."""
     states = [step["newState"] for step in project.preview()["steps"]]
@@ -159,7 +144,7 @@ def planned(project: Project) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_everything_else_is_made_while_aws_takes_its_time(project: Project) -> None:
-    project.configure(everything)
+    project.configure(lambda config: everything(config, ZONES))
     update = Update(project, planned(project))
     update.hold(NAT, ENDPOINT, FUNCTION)
     project.control("DELETE", "/sandbox/calls")
