@@ -1,9 +1,10 @@
 """Every benchmark, in the order of the page."""
 
-from benchmarks import function_import, ledger, verify
+from benchmarks import function_import, ledger, up, verify
 from benchmarks.figures import Benchmark
 
 ALL: tuple[Benchmark, ...] = (
+    up.BENCHMARK,
     verify.BENCHMARK,
     function_import.BENCHMARK,
     ledger.BENCHMARK,
