@@ -269,7 +269,7 @@ def test_the_shipped_orders_have_every_placeholder_filled(name: str, tmp_path: A
         ('{"a": "{{yesterday}}"}', "unknown placeholder {{yesterday}}"),
         ('{"a": ["{{today-1}}"]}', "unknown placeholder"),
         ('{"a": {"b": "{{today+99999}}"}}', "unknown placeholder"),
-        (None, "cannot be read"),
+        (None, "there is no such file"),
     ],
 )
 def test_a_template_that_cannot_be_used_is_named(content: str | None, reason: str, tmp_path: Any) -> None:
