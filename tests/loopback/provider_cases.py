@@ -160,6 +160,8 @@ class Case:
     replace: Make = nothing
     imports: Callable[[Resource], str | None] = field(default=lambda resource: resource.id)
     unseen: frozenset[str] = frozenset()
+    sometimes: frozenset[str] = frozenset()
+    """Inputs among `replace` that replace as things stand here, and elsewhere do not."""
     stays: bool = False
     """The type is adopted rather than created, so that it is still there after delete."""
 
@@ -226,6 +228,7 @@ CASES: Mapping[str, Case] = {
         lambda _w: {"cidrBlock": "10.0.0.0/16", **TAGGED},
         lambda _w: {"enableDnsHostnames": True, "enableDnsSupport": True, **RETAGGED},
         lambda _w: {"cidrBlock": "10.9.0.0/16", "instanceTenancy": "dedicated"},
+        sometimes=frozenset({"instanceTenancy"}),
     ),
     "aws:ec2/subnet:Subnet": Case(
         lambda w: {"vpcId": w.vpc.id, "cidrBlock": "10.0.9.0/24", "availabilityZoneId": "use1-az1", **TAGGED},
@@ -298,8 +301,7 @@ CASES: Mapping[str, Case] = {
     "aws:ec2/mainRouteTableAssociation:MainRouteTableAssociation": Case(
         lambda w: {"vpcId": w.vpc.id, "routeTableId": w.table().id},
         lambda w: {"routeTableId": w.table(2).id},
-        lambda w: {"vpcId": w.other_vpc.id},
-        lambda _resource: None,
+        imports=lambda _resource: None,
         stays=True,
     ),
     "aws:ec2/defaultRouteTable:DefaultRouteTable": Case(
@@ -346,7 +348,9 @@ CASES: Mapping[str, Case] = {
             "vpcId": w.other_vpc.id,
             "serviceName": "com.amazonaws.us-east-1.dynamodb",
             "vpcEndpointType": "Interface",
+            "privateDnsEnabled": True,
         },
+        sometimes=frozenset({"privateDnsEnabled"}),
     ),
     "aws:ec2/flowLog:FlowLog": Case(
         lambda w: {

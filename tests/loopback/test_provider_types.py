@@ -7,7 +7,7 @@ import pytest
 from sandbox.aws.provider.kinds import is_empty
 from sandbox.aws.provider.resources import TABLE
 from sandbox.aws.provider.values import plain
-from tests.loopback.provider_cases import CASES, Case, Instead, World
+from tests.loopback.provider_cases import CASES, Case, Instead, World, nothing
 from tests.loopback.provider_driver import Driver, ProviderError, Resource
 from tests.loopback.provider_fixtures import driver, shared_driver, stand_in
 
@@ -16,6 +16,10 @@ __all__ = ["driver", "shared_driver", "stand_in"]
 PREFIXES = {"namePrefix": "another-", "bucketPrefix": "another-"}
 NOT_ON_AN_ADDRESS_PATH = frozenset({"packageType"})
 """Replacing inputs of which only one value is mapped."""
+REPLACED_BY_NOTHING = {
+    "aws:ec2/internetGateway:InternetGateway",
+    "aws:ec2/mainRouteTableAssociation:MainRouteTableAssociation",
+}
 
 
 def test_there_is_a_case_for_every_type() -> None:
@@ -99,7 +103,7 @@ def test_replacing_inputs_of(kind: str, driver: Driver) -> None:
         name: value for name, value in PREFIXES.items() if name in TABLE[kind].inputs
     }
     replacing = {name for name, field in TABLE[kind].inputs.items() if field.replaces}
-    assert replacing - NOT_ON_AN_ADDRESS_PATH == others.keys() - {"cidrIpv6"}
+    assert replacing - NOT_ON_AN_ADDRESS_PATH == others.keys() - case.sometimes
     made = driver.create(kind, f"one-{world.tag}", inputs)
     for name, other in others.items():
         wanted = (
@@ -114,3 +118,43 @@ def test_replacing_inputs_of(kind: str, driver: Driver) -> None:
     if TABLE[kind].regional:
         assert driver.diff(made, inputs | {"region": "eu-west-1"}).replaces == {"region"}
     driver.delete(made)
+
+
+def test_a_vpc_gives_its_tenancy_up_in_place(driver: Driver) -> None:
+    made = driver.create(
+        "aws:ec2/vpc:Vpc", "one", {"cidrBlock": "10.0.0.0/16", "instanceTenancy": "dedicated"}
+    )
+    wanted = {"cidrBlock": "10.0.0.0/16", "instanceTenancy": "default"}
+    assert not driver.diff(made, wanted).replaces
+    assert driver.update(made, wanted)["instanceTenancy"] == "default"
+
+
+def test_an_interface_endpoint_changes_its_names_in_place(driver: Driver) -> None:
+    kind, world = "aws:ec2/vpcEndpoint:VpcEndpoint", World(driver)
+    inputs = {
+        "vpcId": world.vpc.id,
+        "serviceName": "com.amazonaws.us-east-1.kms",
+        "vpcEndpointType": "Interface",
+        "subnetIds": [world.subnet().id],
+    }
+    made = driver.create(kind, "one", inputs)
+    assert not driver.diff(made, inputs | {"privateDnsEnabled": True}).replaces
+
+
+def test_the_main_association_moves_to_another_vpc_without_being_replaced(driver: Driver) -> None:
+    kind = "aws:ec2/mainRouteTableAssociation:MainRouteTableAssociation"
+    world = World(driver)
+    inputs = CASES[kind].inputs(world)
+    made = driver.create(kind, "one", inputs)
+    diff = driver.diff(made, inputs | {"vpcId": world.other_vpc.id})
+    assert diff.changed == {"vpcId"}
+    assert not diff.replaces
+
+
+def test_every_type_that_holds_or_routes_an_address_is_put_through_each_replacement() -> None:
+    words = ("eip", "nat", "route", "subnet", "vpc:", "internetgateway", "endpoint", "flowlog")
+    found = {
+        kind for kind in TABLE if kind.startswith("aws:ec2/") and any(one in kind.lower() for one in words)
+    }
+    assert len(found) >= 11
+    assert all(CASES[kind].replace is not nothing for kind in found - REPLACED_BY_NOTHING)

@@ -67,6 +67,11 @@ def _prefix_list(scope: Scope, found: Any) -> Any:
     return at(scope.call("ec2", "describe_prefix_lists", Filters=wanted), "PrefixLists.0.PrefixListId")
 
 
+def _private_dns(_old: Mapping[str, Any], new: Mapping[str, Any]) -> frozenset[str]:
+    """Only an interface endpoint changes it in place (the official provider's CustomizeDiff)."""
+    return frozenset() if new.get("vpcEndpointType") == "Interface" else frozenset({"privateDnsEnabled"})
+
+
 VPC_ENDPOINT = ResourceType(
     type="aws:ec2/vpcEndpoint:VpcEndpoint",
     inputs={
@@ -92,9 +97,11 @@ VPC_ENDPOINT = ResourceType(
     create=create(
         "create_vpc_endpoint",
         {
-            **same("ipAddressType", "privateDnsEnabled", "routeTableIds", "securityGroupIds", "serviceName"),
-            **same("subnetIds", "vpcEndpointType", "vpcId"),
+            **same("ipAddressType", "routeTableIds", "securityGroupIds", "serviceName", "subnetIds"),
+            **same("vpcEndpointType", "vpcId"),
             "PolicyDocument": "policy",
+            # always told, so that AWS's own default does not count
+            "PrivateDnsEnabled": lambda scope: bool(scope.new.get("privateDnsEnabled")),
         },
         tag="vpc-endpoint",
         id="VpcEndpoint.VpcEndpointId",
@@ -131,6 +138,7 @@ VPC_ENDPOINT = ResourceType(
     ),
     ready=_ready,
     updates=(Update((*_LISTS, "ipAddressType", "policy", "privateDnsEnabled"), _modify),),
+    also_replaces=_private_dns,
     delete=_delete,
     tags=TAGS,
 )

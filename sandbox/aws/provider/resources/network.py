@@ -44,6 +44,17 @@ def _set_attribute(operation: str, ids: str, name: str, *, on_create: bool = Tru
 
 _MAIN = ("association.main", "true")
 
+
+def _other_tenancy(old: Mapping[str, Any], new: Mapping[str, Any]) -> frozenset[str]:
+    """AWS changes the tenancy of a VPC in one direction only (the official provider's CustomizeDiff)."""
+    back = old.get("instanceTenancy") == "dedicated" and new.get("instanceTenancy") == "default"
+    return frozenset() if back else frozenset({"instanceTenancy"})
+
+
+def _set_tenancy(scope: Scope) -> None:
+    scope.call("ec2", "modify_vpc_tenancy", VpcId=scope.id, InstanceTenancy=scope.new["instanceTenancy"])
+
+
 VPC = ResourceType(
     type="aws:ec2/vpc:Vpc",
     inputs={
@@ -51,7 +62,7 @@ VPC = ResourceType(
         "enableDnsHostnames": Field(FLAG, computed=True),
         "enableDnsSupport": Field(FLAG, default=True),
         "enableNetworkAddressUsageMetrics": Field(FLAG, computed=True),
-        "instanceTenancy": Field(TEXT, default="default", allowed=("default", "dedicated"), replaces=True),
+        "instanceTenancy": Field(TEXT, default="default", allowed=("default", "dedicated")),
     },
     outputs=(
         "arn",
@@ -98,7 +109,9 @@ VPC = ResourceType(
         _set_attribute("modify_vpc_attribute", "VpcId", "enableDnsSupport"),
         _set_attribute("modify_vpc_attribute", "VpcId", "enableDnsHostnames"),
         _set_attribute("modify_vpc_attribute", "VpcId", "enableNetworkAddressUsageMetrics"),
+        Update(("instanceTenancy",), _set_tenancy),
     ),
+    also_replaces=_other_tenancy,
     delete=ec2("delete_vpc", {"VpcId": own_id}, ignore=("InvalidVpcID.NotFound",)),
     tags=TAGS,
 )

@@ -421,11 +421,12 @@ def _no_import(identifier: str) -> Mapping[str, Any]:
 
 MAIN_ROUTE_TABLE_ASSOCIATION = ResourceType(
     type="aws:ec2/mainRouteTableAssociation:MainRouteTableAssociation",
-    inputs={"routeTableId": Field(TEXT, required=True), "vpcId": Field(TEXT, required=True, replaces=True)},
+    # another VPC replaces nothing with the official provider: it moves the association that it has
+    inputs={"routeTableId": Field(TEXT, required=True), "vpcId": Field(TEXT, required=True)},
     outputs=("originalRouteTableId",),
     create=_make_main,
     read=_read_main,
-    updates=(Update(("routeTableId",), lambda scope: _set_main(scope, scope.new["routeTableId"])),),
+    updates=(Update(("routeTableId", "vpcId"), lambda scope: _set_main(scope, scope.new["routeTableId"])),),
     delete=lambda scope: _set_main(scope, scope.old["originalRouteTableId"]),
     import_id=_no_import,
 )
