@@ -55,6 +55,14 @@ def discover(
         typer.Option("--vpc", metavar="VPC", help="Any VPC, without a stack; needs --region. Repeatable."),
     ] = None,
     region: Region = None,
+    environment: Annotated[
+        str | None,
+        typer.Option(
+            "--environment",
+            metavar="NAME",
+            help="For a stack that is gone: list what is tagged as this environment's; needs --region.",
+        ),
+    ] = None,
     directory: Directory = Path(),
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -67,41 +75,50 @@ def discover(
     \b
       flexpay-onboard addresses discover -s production
       flexpay-onboard addresses discover --vpc vpc-0a1b2c3d4e5f67890 --region eu-west-1
+      flexpay-onboard addresses discover --environment production --region us-east-1
 
-    With a stack, exit 1 when AWS and the outputs differ; exit 4 when a way out cannot be followed.
+    Addresses tagged as ours that no outputs name are listed as retained, with the reason; of a
+    stack that is gone, that is every one. With a stack, exit 1 when AWS and the outputs differ;
+    exit 4 when a way out cannot be followed.
     """
     from onboarding.allowlist.comprehensive import CANNOT_TELL, compare, places
     from onboarding.allowlist.discovery import egress_of, retained
     from onboarding.allowlist.render.as_discovery import as_data, as_text
 
-    if bool(vpc) == bool(stack or outputs):
-        raise InputError("name either --vpc, or --stack or --outputs", hint="see `addresses discover --help`")
+    if bool(vpc or environment) == bool(stack or outputs):
+        raise InputError(
+            "name either --vpc or --environment, or --stack or --outputs",
+            hint="see `addresses discover --help`",
+        )
     gaps: tuple[Gap, ...] = ()
-    if vpc:
+    if vpc or environment:
         if not region:
-            raise InputError("--vpc needs --region", hint="for example --region us-east-1")
+            raise InputError(
+                f"{'--vpc' if vpc else '--environment'} needs --region", hint="for example --region us-east-1"
+            )
         view = view_of(region)
-        found = [egress_of_vpc(view, one) for one in vpc]
-        kept = []  # without outputs nobody can say what is missing from them
+        found = [egress_of_vpc(view, one) for one in vpc or ()]
+        # without outputs and without a name nobody can say what is missing from them
+        kept = retained(view, (), environment) if environment else []
         codes = [
             ExitCode.HOLDS if exit_.certain or exit_.kind == "ipv6" else ExitCode.CANNOT_TELL
             for one in found
             for exit_ in one.exits
         ]
     else:
-        environment = environment_of(stack, outputs, directory)
-        views, silent = views_of(places(environment))
-        comparison = compare(environment, views, silent)
+        deployed = environment_of(stack, outputs, directory)
+        views, silent = views_of(places(deployed))
+        comparison = compare(deployed, views, silent)
         gaps = comparison.gaps
         found = [
             egress_of(views[place], one.vpc_id)
-            for one in environment.stacks
+            for one in deployed.stacks
             if one.vpc_id
             and (place := (one.account_id, one.region)) in views
             and any(known.id == one.vpc_id for known in views[place].vpcs)
         ]
-        declared = [one.allocation_id for one in environment.addresses if one.allocation_id]
-        kept = [one for view in views.values() for one in retained(view, declared, environment.name)]
+        declared = [one.allocation_id for one in deployed.addresses if one.allocation_id]
+        kept = [one for view in views.values() for one in retained(view, declared, deployed.name)]
         codes = [ExitCode.CANNOT_TELL if gap.code == CANNOT_TELL else ExitCode.FINDING for gap in gaps]
     if as_json:
         terminal.product(json.dumps(as_data(found, kept, gaps), indent=2))

@@ -6,8 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.accounting import unaccounted
 from tests.engine.project import Project
 from tests.engine.story import Story, play, watched_arguments
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """After every test, while its stand-ins still run: no address of ours is lost track of.
+
+    It is in the outputs, or ``addresses discover`` lists it as retained with its reason.
+    """
+    yield
+    for value in getattr(item, "funcargs", {}).values():
+        project = value if isinstance(value, Project) else getattr(value, "project", None)
+        if isinstance(project, Project) and "aws" in project.world.running():
+            lost = unaccounted(project)
+            assert not lost, f"neither declared nor told as retained: {lost}"
 
 
 @pytest.fixture

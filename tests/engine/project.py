@@ -106,6 +106,22 @@ class Project:
         content["config"] = others | {f"{prefix}{key}": value for key, value in own.items()}
         self.world.stack_file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
+    def state(self) -> dict[str, Any]:
+        """Return the stack's checkpoint, {} for a stack that is gone or was never updated.
+
+        From its file: the engine takes a second to tell the same.
+        """
+        files = list((self.world.state / "backend").glob(f".pulumi/stacks/*/{STACK}.json"))
+        latest = json.loads(files[0].read_bytes())["checkpoint"]["latest"] if files else None
+        return dict(latest or {})
+
+    def known_outputs(self) -> dict[str, Any]:
+        """Return the outputs of the last update as the state has them, {} when it has none."""
+        for resource in self.state().get("resources") or ():
+            if resource["type"] == "pulumi:pulumi:Stack":
+                return dict(resource.get("outputs") or {})
+        return {}
+
     def client(self, service: str) -> Any:
         """Return a boto3 client on this project's AWS stand-in."""
         import boto3

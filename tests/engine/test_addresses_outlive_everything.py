@@ -85,6 +85,36 @@ def test_destroy_is_refused_while_traffic_goes_on(approved: Project, arguments: 
     assert_kept(approved, slots)
 
 
+@pytest.mark.parametrize("arguments", [(), ("--skip-preview",)], ids=["with-preview", "without-preview"])
+def test_destroying_all_that_is_not_protected_stops_no_traffic(
+    approved: Project, arguments: tuple[str, ...]
+) -> None:
+    slots, before = by_slot(approved), traffic(approved)
+    done = approved.pulumi("destroy", "--yes", "--exclude-protected", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert traffic(approved) == before
+    assert set(held(approved)) == set(slots.values())
+    approved.up()
+    assert (by_slot(approved), traffic(approved)) == (slots, before)
+    assert_kept(approved, slots)
+
+
+def test_destroying_in_spite_of_protection_keeps_every_address(project: Project, tmp_path: Path) -> None:
+    """Pulumi got ``--ignore-protect`` after 3.250; a CLI without it refuses the word and does nothing."""
+    slots = prepare(project, SLOT, SPARE, secrets={"recoveryWindowDays": 0, "keyDeletionWindowDays": 7})
+    before = traffic(project)
+    saved = tmp_path / "outputs.json"
+    saved.write_text(json.dumps(project.outputs()), encoding="utf-8")
+    knows = "--ignore-protect" in project.pulumi("destroy", "--help").stdout
+    done = project.pulumi("destroy", "--yes", "--skip-preview", "--ignore-protect")
+    assert (done.returncode == 0) == knows, done.stdout + done.stderr
+    assert traffic(project) == ((set(), 0) if knows else before)
+    assert_kept(project, slots, outputs=saved)
+    project.up()
+    assert by_slot(project) == slots
+    assert_kept(project, slots)
+
+
 def test_another_import_id_on_the_active_slot_is_blocked_and_refused(approved: Project) -> None:
     slots, before = by_slot(approved), traffic(approved)
     state = approved.pulumi("stack", "export").stdout

@@ -1,9 +1,9 @@
 """Random sequences of edits: program or guard refuses, or every approved address stays in its slot."""
 
-import json
 import random
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3  # noqa: F401  # loaded once per worker, not within a test's time
@@ -13,6 +13,7 @@ from onboarding.allowlist.guard import Severity, judge
 from onboarding.allowlist.plan import parse_plan
 from onboarding.ledger_file import read_ledger
 from stacks.contract import TAG_SLOT
+from tests.engine.accounting import unaccounted
 from tests.engine.outliving import approve, held
 from tests.engine.project import STACK, Project
 from tests.engine.sequences import edit, first
@@ -32,6 +33,8 @@ class Course:
         self._empty = self._state.read_bytes()
         self._settings = project.world.stack_file.read_text(encoding="utf-8")
         self._log: list[str] = []
+        self.tally: Counter[str] = Counter()
+        """Over the sequence: edits by outcome, and how many addresses were looked for."""
 
     def begin(self, seed: int) -> random.Random:
         """Forget stack, AWS, ledger and settings."""
@@ -40,7 +43,7 @@ class Course:
         self._state.with_name(f"{STACK}.json.bak").unlink(missing_ok=True)
         shutil.rmtree(self.project.folder / "allowlist", ignore_errors=True)
         self.project.world.stack_file.write_text(self._settings, encoding="utf-8")
-        self._log = [f"seed {seed}"]
+        self._log, self.tally = [f"seed {seed}"], Counter()
         return random.Random(seed)  # noqa: S311 - repeatable, not secret
 
     def run(self, seed: int) -> None:
@@ -55,6 +58,7 @@ class Course:
             self.project.configure(lambda config: self._log.append(edit(config, dice, self._foreign)))
             outcome = self._try()
             self._log.append(outcome)
+            self.tally[outcome] += 1
             if outcome != "done":
                 self.project.world.stack_file.write_text(settings, encoding="utf-8")
             self._check(approved)
@@ -64,10 +68,10 @@ class Course:
                 approved = self._slots()
 
     def _slots(self) -> dict[str, str]:
-        """Slot → allocation ID, from the outputs in the state; the engine takes a second to tell the same."""
-        resources = json.loads(self._state.read_bytes())["checkpoint"]["latest"]["resources"]
-        (stack,) = (one for one in resources if one["type"] == "pulumi:pulumi:Stack")
-        return {item["slot"]: item["allocationId"] for item in stack["outputs"]["egressAddresses"]}
+        """Slot → allocation ID, by the outputs in the state."""
+        return {
+            item["slot"]: item["allocationId"] for item in self.project.known_outputs()["egressAddresses"]
+        }
 
     def _tagged(self) -> dict[str, str]:
         found = self.project.client("ec2").describe_addresses()["Addresses"]
@@ -100,6 +104,10 @@ class Course:
             assert allocation in now, f"{slot} was released: {told}"
             assert tagged.get(allocation) == slot, told
             assert slots.get(slot) == allocation, f"{slot} holds {slots.get(slot)}: {told}"
+        lost = unaccounted(self.project)
+        assert not lost, f"neither declared nor told as retained: {lost}: {told}"
+        self.tally["addresses"] += len(approved)
+        self.tally["retained"] += len(now.keys() - set(slots.values()))
         allowed = {now[allocation] for allocation in approved.values()}
         assert self._carrying() <= allowed, f"an unapproved address carries traffic: {told}"
 
@@ -131,12 +139,22 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
         project.world.stop(purge=True)
 
 
+@pytest.fixture
+def figures(course: Course, record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Write what a sequence came to into the report of the run (``--junitxml``)."""
+    yield
+    for name, count in sorted(course.tally.items()):
+        record_property(name, count)
+
+
+@pytest.mark.usefixtures("figures")
 @pytest.mark.parametrize("seed", range(IN_EVERY_RUN))
 def test_no_sequence_of_edits_loses_an_approved_address(course: Course, seed: int) -> None:
     course.run(seed)
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("figures")
 @pytest.mark.parametrize("seed", range(IN_EVERY_RUN, ALTOGETHER))
 def test_none_of_many_sequences_loses_an_approved_address(course: Course, seed: int) -> None:
     course.run(seed)

@@ -67,6 +67,8 @@ def test_a_way_out_that_cannot_be_followed_makes_discover_end_with_4(toolkit: To
     [
         (("--vpc", "vpc-0aaaaaaaaaaaaaaaa", "--region", REGION), False),
         (("--vpc", "vpc-0aaaaaaaaaaaaaaaa"), False),
+        (("--environment", "sandbox"), False),
+        (("--environment", "sandbox", "--region", REGION), True),
         ((), False),
         (("--vpc", "vpc-0aaaaaaaaaaaaaaaa", "--region", REGION), True),
     ],
@@ -87,6 +89,17 @@ def test_an_address_that_is_ours_and_not_in_the_outputs_is_listed_with_its_reaso
     assert "unused" in row["reason"]
     discovered = toolkit.run("addresses", "discover", "--json").json["retained"]
     assert [one["address"] for one in discovered] == [kept["PublicIp"]]
+
+
+def test_what_a_stack_left_behind_is_listed_without_its_outputs(toolkit: Toolkit) -> None:
+    toolkit.world.ec2.allocate_address(Domain="vpc")
+    named = ("--environment", toolkit.world.environment, "--region", REGION)
+    said = toolkit.run("addresses", "discover", "--json", *named, stack=False)
+    assert said.code == 0, said.err
+    assert {one["address"] for one in said.json["retained"]} == set(toolkit.world.ips)
+    assert all(one["reason"] and one["slot"] for one in said.json["retained"])
+    other = toolkit.run("addresses", "discover", "--environment", "other", "--region", REGION, stack=False)
+    assert (other.code, "retained" in other.out) == (0, False)
 
 
 def test_list_tells_standing_and_a_lost_address(toolkit: Toolkit) -> None:

@@ -53,6 +53,11 @@ def problem(program: typer.Typer, words: list[str]) -> str | None:
         if path[-1] not in command.commands:
             return f"{' '.join(path)} is not a command"
         command = command.commands[path[-1]]
+    needed = [one for one in command.params if one.required and one.param_type_name == "option"]
+    if len(words) > 1 and "…" not in words:  # else the command is only spoken of
+        for option in needed:
+            if not {word.partition("=")[0] for word in words} & {*option.opts}:
+                return f"{' '.join(path)} needs {option.opts[0]}"
     known = {
         option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
     }
@@ -91,6 +96,7 @@ def test_the_search_for_commands_finds_them() -> None:
         "alowlist is not a command",
         "verify has no option --sources",
     ]
+    assert problem(app, ["addresses", "recover", "192.0.2.1", "-s", "x"]) == "addresses recover needs --slot"
     assert problem(app, ["allowlist", "record", "approve"]) is not None
     assert len(list(commands(README.read_text("utf-8"), TOOLKIT))) >= 10
 

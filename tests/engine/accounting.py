@@ -1,0 +1,54 @@
+"""Whether every address that is tagged as ours is in the outputs, or told by ``addresses discover``."""
+
+import io
+import json
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any
+
+import pytest
+
+from onboarding.cli.run import run
+from sandbox.world import REGION
+from tests.engine.project import STACK, Project
+
+
+def discovered(project: Project) -> dict[str, Any]:
+    """Return what ``addresses discover --json`` says: by the outputs, or without any by the environment.
+
+    Runs the command in this process, because every engine test asks.
+    """
+    outputs = project.known_outputs()
+    if outputs.get("egressAddresses") is None:
+        place = ["--environment", STACK, "--region", REGION]
+    else:
+        path = project.world.state / "outputs.json"
+        path.write_text(json.dumps(outputs), encoding="utf-8")
+        place = ["--outputs", str(path)]
+    told, said = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(told), redirect_stderr(said):
+        for name, value in project.environment.items():
+            if name.startswith("AWS_"):
+                patch.setenv(name, value)
+        code = run(["addresses", "discover", "--json", *place])
+    assert told.getvalue(), f"exit {code}: {said.getvalue()}"
+    answer: dict[str, Any] = json.loads(told.getvalue())
+    return answer
+
+
+def unaccounted(project: Project) -> dict[str, str]:
+    """Return allocation ID → address of ours that nobody tells of; empty is as it must be.
+
+    Raises AssertionError where a retained address has no reason.
+    """
+    from tests.engine.outliving import held
+
+    ours = held(project)
+    if not ours:
+        return {}
+    declared = {one["allocationId"] for one in project.known_outputs().get("egressAddresses") or ()}
+    if not ours.keys() - declared:
+        return {}
+    retained = {one["allocationId"]: one for one in discovered(project)["retained"]}
+    assert all(one["reason"] for one in retained.values())
+    assert not declared & retained.keys(), "told as retained, and declared"
+    return {key: address for key, address in ours.items() if key not in declared and key not in retained}
