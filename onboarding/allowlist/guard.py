@@ -22,7 +22,16 @@ from onboarding.allowlist.guard_errors import engine_findings
 from onboarding.allowlist.guard_finding import GuardFinding, Severity
 from onboarding.allowlist.ledger import Ledger, Standing
 from onboarding.allowlist.plan import Change, Plan, Resource
-from onboarding.allowlist.plan_routes import ASSOCIATION, EIP, NAT, ROUTE, Routes
+from onboarding.allowlist.plan_routes import (
+    ASSOCIATION,
+    EIP,
+    INTERNET_GATEWAY,
+    NAT,
+    ROUTE,
+    TABLES,
+    TARGETS,
+    Routes,
+)
 from stacks.contract import TAG_ENVIRONMENT, TAG_SLOT
 
 __all__ = ["GuardFinding", "Severity", "holds_addresses", "judge", "planned_replacements"]
@@ -32,6 +41,12 @@ ATTACHING = (
     "aws:ec2/eipAssociation:EipAssociation",
     "aws:ec2/natGatewayEipAssociation:NatGatewayEipAssociation",
 )
+PLACES = {
+    ASSOCIATION: ("routeTableId", "subnetId", "gatewayId"),
+    INTERNET_GATEWAY: ("vpcId",),
+    ROUTE: ("routeTableId",),
+}
+"""Inputs that say where a carrier stands; some of them change in place."""
 SACRED = (Standing.APPROVED, Standing.WAITING)
 SUBMIT = "submit the address first (`flexpay-onboard allowlist draft`); it is attached once approved"
 
@@ -103,6 +118,7 @@ def judge(plan: Plan, ledger: Ledger) -> list[GuardFinding]:
     for sacred in case.sacred():
         findings += _address_stays(plan.changes[sacred.resource.urn], sacred)
         findings += _traffic_stays(case, sacred)
+        findings += _attached_nowhere_else(case, sacred)
     if ledger.ever_approved():
         told = {finding.urn for finding in findings}
         findings += (finding for finding in _approved_only(case) if finding.urn not in told)
@@ -229,13 +245,27 @@ def _carrier_stays(
             f"would only be read, and it carries the traffic of {sacred.address}",
             "leave it a resource of the stack",
         )
-    if old.type in (ROUTE, ASSOCIATION) and any(
-        case.before.place(old, key) != case.after.place(new, key) for key in ("routeTableId", "subnetId")
+    if any(case.before.place(old, key) != case.after.place(new, key) for key in PLACES.get(old.type, ())):
+        yield sacred.block(
+            old.urn,
+            f"would serve another subnet, table or VPC, and it carries the traffic of {sacred.address}",
+            "leave it where it is",
+        )
+    if old.type in TABLES and new.inputs.get("routes") != old.inputs.get("routes"):
+        yield sacred.block(
+            old.urn,
+            f"its routes would be rewritten as one list, and one of them carries the traffic of "
+            f"{sacred.address}",
+            "leave `routes` out; every route is a resource of its own",
+        )
+    inner = old.type == ROUTE and not old.inputs.get("natGatewayId")
+    if inner and any(
+        case.before.place(old, key) != case.after.place(new, key) for key in (*TARGETS, "natGatewayId")
     ):
         yield sacred.block(
             old.urn,
-            f"would serve another subnet or table, and it carries the traffic of {sacred.address}",
-            "leave it where it is",
+            f"would lead elsewhere, and the gateway of {sacred.address} stands behind it",
+            "leave it on the internet gateway",
         )
     if old.type == ROUTE and case.before.address(old) == sacred.resource.urn:
         target = case.after.address(new)
@@ -244,6 +274,19 @@ def _carrier_stays(
                 old.urn,
                 f"would lead to {_told(case, target)}, instead of {sacred.address}",
                 _way_out(case, target),
+            )
+
+
+def _attached_nowhere_else(case: _Case, sacred: _Sacred) -> Iterator[GuardFinding]:
+    """Find what would take a kept address to itself, by its ID or by reference."""
+    for one in case.after.resources.values():
+        was = case.before.resources.get(one.urn)
+        ours = case.after.source(one, "allocationId", EIP) == sacred.resource.urn
+        if one.type in ATTACHING and ours and (was is None or was.inputs != one.inputs):
+            yield sacred.block(
+                one.urn,
+                f"would attach {sacred.address} to something else",
+                "attach it to its NAT gateway only",
             )
 
 

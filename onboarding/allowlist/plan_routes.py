@@ -8,6 +8,8 @@ EIP = "aws:ec2/eip:Eip"
 NAT = "aws:ec2/natGateway:NatGateway"
 ROUTE = "aws:ec2/route:Route"
 ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
+INTERNET_GATEWAY = "aws:ec2/internetGateway:InternetGateway"
+PROPAGATION = "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation"
 TABLES = ("aws:ec2/routeTable:RouteTable", "aws:ec2/defaultRouteTable:DefaultRouteTable")
 TARGETS = (
     "carrierGatewayId",
@@ -69,8 +71,11 @@ class Routes:
                 yield route, target
         for kind in TABLES:
             for table in self.of_type(kind):
-                if table.inputs.get("routes"):
-                    yield table, "routes"
+                for key in ("routes", "propagatingVgws"):
+                    if table.inputs.get(key):
+                        yield table, key
+        for propagation in self.of_type(PROPAGATION):
+            yield propagation, "vpnGatewayId"
 
     def _tables_of_gateways(self) -> set[str]:
         subnets: set[str] = set()

@@ -201,6 +201,16 @@ def _inputs(**values: Any) -> Spoil:
     return lambda step: step["newState"]["inputs"].update(values)
 
 
+def _comes_from(key: str, *urns: str) -> Spoil:
+    """Let an input come from somewhere else, or from nowhere and be set by hand."""
+
+    def spoil(step: dict[str, Any]) -> None:
+        step["newState"]["propertyDependencies"][key] = list(urns)
+        step["newState"]["inputs"][key] = "other-0000000000000000f"
+
+    return spoil
+
+
 def _flag(key: str, value: Any) -> Spoil:
     return lambda step: step["newState"].update({key: value})
 
@@ -224,7 +234,13 @@ def _flag(key: str, value: Any) -> Spoil:
         ("RouteTableAssociation::network-public-use1-az1", _flag("protect", False)),
         ("Route::network-public", _flag("protect", False)),
         ("RouteTable::network-private-use1-az1", _inputs(routes=[{"cidrBlock": "0.0.0.0/0"}])),
+        ("RouteTable::network-private-use1-az1", _inputs(routes=[])),
+        ("RouteTable::network-public", _inputs(routes=[])),
+        ("RouteTable::network-private-use1-az1", _inputs(propagatingVgws=["vgw-1"])),
         ("DefaultRouteTable::network", _inputs(routes=[{"cidrBlock": "0.0.0.0/0"}])),
+        ("Route::network-public", _inputs(gatewayId=None, transitGatewayId="tgw-1")),
+        ("Route::network-public", _comes_from("gatewayId")),
+        ("InternetGateway::network", _comes_from("vpcId")),
     ],
 )
 def test_a_step_that_calls_itself_same_and_is_not_is_blocked(suffix: str, spoil: Spoil) -> None:
@@ -275,6 +291,33 @@ def test_an_address_attached_beside_the_gateways_own_is_blocked(kind: str) -> No
     state = {"urn": urn, "type": f"aws:ec2/{kind}", "inputs": {"allocationId": "eipalloc-2"}}
     raw["steps"].append({"op": "create", "urn": urn, "newState": state})
     assert len(blocked(judge(parse_plan(json.dumps(raw)), ledger(list(held("nothing").values()))))) == 1
+
+
+def test_an_address_under_review_is_attached_to_nothing_else() -> None:
+    raw = json.loads(text("nothing"))
+    (address,) = (step["urn"] for step in raw["steps"] if step["urn"].endswith(ADDRESS))
+    urn = "urn:pulumi:sandbox::flexpay-egress::aws:ec2/eipAssociation:EipAssociation::beside"
+    state = {
+        "urn": urn,
+        "type": "aws:ec2/eipAssociation:EipAssociation",
+        "inputs": {"allocationId": "eipalloc-2"},
+        "propertyDependencies": {"allocationId": [address]},
+    }
+    raw["steps"].append({"op": "create", "urn": urn, "newState": state})
+    waiting = list(held("nothing").values())
+    assert blocked(judge(parse_plan(json.dumps(raw)), ledger([], waiting=waiting))) == {
+        "EipAssociation::beside"
+    }
+
+
+def test_routes_that_a_vpn_gateway_brings_are_another_way_out() -> None:
+    raw = json.loads(text("nothing"))
+    kind = "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation"
+    urn = f"urn:pulumi:sandbox::flexpay-egress::{kind}::vpn"
+    state = {"urn": urn, "type": kind, "inputs": {"vpnGatewayId": "vgw-1", "routeTableId": "rtb-1"}}
+    raw["steps"].append({"op": "create", "urn": urn, "newState": state})
+    findings = judge(parse_plan(json.dumps(raw)), ledger(list(held("nothing").values())))
+    assert blocked(findings) == {"VpnGatewayRoutePropagation::vpn"}
 
 
 def test_an_approved_address_that_a_new_stack_adopts_may_carry_traffic() -> None:
