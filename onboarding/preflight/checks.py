@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from onboarding.preflight import prices
-from onboarding.preflight.key_policy import lockout
+from onboarding.preflight.key_policy import doubts, lockout
 from onboarding.preflight.network_checks import gateway_zones, network_results, ours
 from onboarding.preflight.values import Facts, Outcome, Result, Unknown, Zone
 from stacks.contract import secret_name
@@ -117,6 +117,13 @@ def _key(config: StackConfig, facts: Facts) -> Result:
             Outcome.FAIL,
             f"key {key.id}: {reason}",
             "have somebody who may still change it put the account's root back; else only AWS support can",
+        )
+    if reason := doubts(key.policy, config.account_id):
+        return Result(
+            "key-policy",
+            Outcome.WARN,
+            f"key {key.id}: {reason}",
+            "make sure that somebody is left for whom the condition does not hold, or take the denial out",
         )
     return Result("key-policy", Outcome.PASS, f"key {key.id}: the account can administer it")
 

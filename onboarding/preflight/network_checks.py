@@ -15,11 +15,14 @@ def ours(config: StackConfig) -> bool:
 
 def gateway_zones(settings: Settings) -> list[str]:
     """Return the zones that get a NAT gateway, one entry per gateway."""
+    return [slot_zone(slot) for slot in _gateway_slots(settings)]
+
+
+def _gateway_slots(settings: Settings) -> list[str]:
+    active = [slot for slot, entry in settings.slots.items() if entry.role is AddressRole.ACTIVE]
     if settings.egress.mode is EgressMode.SINGLE:
-        return [zone for zone in (settings.egress.gateway_zone,) if zone]
-    if settings.egress.mode is not EgressMode.PER_ZONE:
-        return []
-    return [slot_zone(slot) for slot, entry in settings.slots.items() if entry.role is AddressRole.ACTIVE]
+        return [slot for slot in active if slot_zone(slot) == settings.egress.gateway_zone]
+    return active if settings.egress.mode is EgressMode.PER_ZONE else []
 
 
 def network_results(config: StackConfig, facts: Facts) -> Iterator[Result]:
@@ -87,17 +90,18 @@ def _quota_of_gateways(config: StackConfig, facts: Facts, view: RegionView) -> R
     places = {one.id: one.zone_id for one in view.subnets}
     living = [one for one in view.gateways if one.state in ("pending", "available")]
     there = Counter(places.get(one.subnet_id or "", "") for one in living)
-    held = {one.allocation_id for one in _held(config, view).values()}
-    has = Counter(
-        places.get(one.subnet_id or "", "")
-        for one in living
-        if any(part.allocation_id in held for part in one.addresses)
+    attached = {part.allocation_id for one in living for part in one.addresses}
+    held = _held(config, view)
+    # by slot: while traffic moves to a spare, the old gateway and the new one stand side by side
+    wanted = Counter(
+        slot_zone(slot)
+        for slot in _gateway_slots(config.settings)
+        if slot not in held or held[slot].allocation_id not in attached
     )
-    wanted = Counter(gateway_zones(config.settings))
     full = []
     most = (0, 0)
-    for zone, count in sorted(wanted.items()):
-        new = max(0, count - has[zone])
+    for zone in sorted(set(gateway_zones(config.settings))):
+        new = wanted[zone]
         most = max(most, (there[zone] + new, new))
         if not isinstance(facts.gateway_quota, Unknown) and new and there[zone] + new > facts.gateway_quota:
             full.append(f"{zone} has {there[zone]} and would get {new} more")

@@ -105,6 +105,24 @@ def test_what_is_deployed_already_needs_no_more_quota() -> None:
     assert {outcomes[f"quota-{kind}"] for kind in ("addresses", "gateways", "vpcs")} == {Outcome.PASS}
 
 
+def test_a_move_to_a_spare_needs_room_for_both_gateways() -> None:
+    """The old gateway stays until its slot is taken off egress.replace."""
+    here = region()
+    there = replace(here, allocations=(*here.allocations, allocation(SPARE, "use1-az1/2")))
+    in_zone = replace(there, subnets=(replace(there.subnets[0], id="subnet-public"), *there.subnets[1:]))
+    moving = {
+        "addresses": {
+            "use1-az1/1": {"role": "spare"},
+            "use1-az1/2": {"role": "active"},
+            "use1-az2/1": {"role": "active"},
+        },
+        "replace": ["use1-az1/1"],
+    }
+    found = result("quota-gateways", config(egress=moving), network=in_zone, gateway_quota=2)
+    assert found.outcome is Outcome.FAIL
+    assert "would get 1 more" in found.found
+
+
 def test_a_zone_full_of_other_peoples_gateways_is_named() -> None:
     others = replace(
         region(),
@@ -244,6 +262,18 @@ def test_a_failure_outranks_what_could_not_be_told() -> None:
             "statement Stop denies",
         ),
         ([{**ROOT_MAY, "Action": None, "NotAction": "kms:Decrypt"}], ""),
+        (
+            [
+                ROOT_MAY,
+                {
+                    "Sid": "AllBut",
+                    "Effect": "Deny",
+                    "NotPrincipal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/gone"},
+                    "Action": "kms:*",
+                },
+            ],
+            "statement AllBut denies",
+        ),
         ([], "no statement"),
     ],
 )
@@ -251,6 +281,20 @@ def test_a_key_nobody_could_get_back_is_noticed(statements: Any, reason: str) ->
     found = lockout({"Statement": statements}, ACCOUNT)
     assert found.startswith(reason)
     assert bool(found) is bool(reason)
+
+
+def test_a_denial_under_a_condition_is_a_warning_with_the_statements_name() -> None:
+    denial = {
+        "Sid": "OnlyOneRole",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "kms:*",
+        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/gone"}},
+    }
+    found = result("key-policy", key=Key("k-1", "Enabled", {"Statement": [ROOT_MAY, denial]}))
+    assert found.outcome is Outcome.WARN
+    assert "OnlyOneRole" in found.found
+    assert found.next
 
 
 @pytest.mark.parametrize(
