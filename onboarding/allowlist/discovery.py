@@ -55,6 +55,9 @@ class Kind(StrEnum):
     """A NAT gateway that no route leads to: nothing leaves from it today."""
 
 
+_IPV6_TARGETS = ("igw-", "eigw-", "tgw-", "eni-", "vpce-")
+
+
 @dataclass(frozen=True)
 class Exit:
     """One way out of a VPC."""
@@ -164,7 +167,7 @@ def _exits_of(view: RegionView, subnet: Subnet) -> Iterator[Exit]:
         if route.blackhole or route.target in ("", "local"):
             continue
         if ":" in route.destination:
-            yield from _ipv6(subnet, table, route)
+            yield from _ipv6(view, subnet, table, route)
         elif _outward(route.destination):
             yield from _ipv4(view, subnet, table, route)
 
@@ -248,8 +251,13 @@ def _allocation_of(view: RegionView, address: IPv4Address) -> str | None:
     return next((one.allocation_id for one in view.allocations if one.address == address), None)
 
 
-def _ipv6(subnet: Subnet, table: RouteTable, route: Route) -> Iterator[Exit]:
-    if subnet.has_ipv6 and route.target.startswith(("igw-", "eigw-", "tgw-", "eni-", "vpce-")):
+def _ipv6(view: RegionView, subnet: Subnet, table: RouteTable, route: Route) -> Iterator[Exit]:
+    if not subnet.has_ipv6:
+        return
+    if route.target.startswith("nat-"):
+        said = f"{table.id} sends {route.destination} to {route.target}, which makes IPv4 of it (NAT64)"
+        yield from _through_nat(view, route.target, said)
+    elif route.target.startswith(_IPV6_TARGETS) or route.destination == "::/0":
         yield Exit(
             Kind.IPV6,
             route.target,

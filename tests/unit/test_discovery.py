@@ -162,6 +162,25 @@ def test_ipv6_is_a_way_past_the_list_only_where_there_are_ipv6_addresses(has_ipv
     assert len(exits(view, Kind.IPV6)) == found
 
 
+@pytest.mark.parametrize("target", ["vgw-1", "pcx-1", "arn:aws:networkmanager::1:core-network/x"])
+def test_all_of_ipv6_led_elsewhere_is_a_way_past_the_list(target: str) -> None:
+    view = with_routes(region(), "rtb-1", Route("0.0.0.0/0", "nat-1"), Route("::/0", target))
+    view = replace(view, subnets=tuple(replace(one, has_ipv6=True) for one in view.subnets))
+    assert [one.via for one in exits(view, Kind.IPV6)] == [target]
+
+
+@pytest.mark.parametrize("has_ipv6", [True, False])
+def test_ipv6_that_a_gateway_translates_leaves_from_the_gateways_address(has_ipv6: bool) -> None:
+    """AWS: NAT64, a route for 64:ff9b::/96 to a NAT gateway."""
+    view = with_routes(region(), "rtb-1", Route("64:ff9b::/96", "nat-9"))
+    view = replace(
+        view,
+        gateways=(*view.gateways, gateway("nat-9", STRAY)),
+        subnets=tuple(replace(one, has_ipv6=has_ipv6) for one in view.subnets),
+    )
+    assert (STRAY in egress_of(view, VPC).addresses) is has_ipv6
+
+
 def test_a_gateway_no_route_leads_to_is_idle_and_not_egress() -> None:
     view = replace(region(), gateways=(*region().gateways, gateway("nat-9", STRAY)))
     (idle,) = exits(view, Kind.IDLE)
