@@ -207,7 +207,7 @@ def test_a_stack_removed_from_the_engine_leaves_addresses_and_traffic(
 
 
 def test_what_gets_past_protection_never_releases_an_address(project: Project) -> None:
-    """Three ways past the engine's protection; the guard blocks each, and each is done all the same."""
+    """Two ways past the engine's protection; the guard blocks each, and each is done all the same."""
     slots = prepare(project, SLOT, SPARE)
     foreign = project.client("ec2").allocate_address(Domain="vpc")["AllocationId"]
     with program(
@@ -220,18 +220,33 @@ def test_what_gets_past_protection_never_releases_an_address(project: Project) -
     # two addresses carry the slot's tags now, and the program does not choose
     assert project.pulumi("up", "--yes", "--skip-preview").returncode != 0
     project.client("ec2").delete_tags(Resources=[foreign], Tags=[{"Key": TAG_SLOT}])
-    getting = (
-        f'        if slot.slot == "{SLOT}":\n'
-        f'            return ec2.Eip.get("egress-{SLOT.replace("/", "-")}", "{slots[SLOT]}", '
-        "opts=pulumi.ResourceOptions(parent=self))\n"
-    )
-    with program(project, "        return ec2.Eip(", f"{getting}        return ec2.Eip("):
-        assert guard(project)[0] == 1
     with program(project, 'domain="vpc",', 'domain="vpc", network_border_group="us-east-1-bos-1",'):
         project.configure(lambda config: config.update(protect=False))
         assert guard(project)[0] == 1
         project.pulumi("up", "--yes", "--skip-preview")
     assert_kept(project, slots)
+
+
+def test_an_address_that_was_only_read_is_owned_again_afterwards(project: Project) -> None:
+    """``.get`` in place of a managed address: the engine lets go of it without a word, protected or not."""
+    slots = prepare(project, SLOT, SPARE)
+    before = traffic(project)
+    for slot in (SLOT, SPARE):
+        getting = (
+            f'        if slot.slot == "{slot}":\n'
+            f'            return ec2.Eip.get("egress-{slot.replace("/", "-")}", "{slots[slot]}", '
+            "opts=pulumi.ResourceOptions(parent=self))\n"
+        )
+        with program(project, "        return ec2.Eip(", f"{getting}        return ec2.Eip("):
+            assert guard(project)[0] == 1
+            done = project.pulumi("up", "--yes", "--skip-preview")
+            address = urn(project, f":Eip::egress-{slot.replace('/', '-')}")
+            (now,) = (one for one in project.state()["resources"] if one["urn"] == address)
+            assert bool(now.get("external")) is (done.returncode == 0), done.stdout + done.stderr
+            assert_kept(project, slots)
+        project.up()
+        assert_kept(project, slots)
+        assert (by_slot(project), traffic(project)) == (slots, before)
 
 
 @pytest.mark.parametrize("victim", ["engine", "provider"])
