@@ -89,6 +89,9 @@ def _gateway(zone: str, gateway_id: str, vpc_id: str) -> Gateway:
         raise Refused("has several addresses, which is not supported yet")
     if found.state != "available":
         raise Refused(f"is {found.state}, not available")
+    stands_in: Any = _ask(ec2.get_subnet, id=found.subnet_id)
+    if stands_in.availability_zone_id != zone:
+        raise Refused(f"stands in zone {stands_in.availability_zone_id}")
     return Gateway(zone, gateway_id, found.allocation_id, IPv4Address(found.public_ip))
 
 

@@ -20,7 +20,10 @@ TOPIC = f"arn:aws:sns:{REGION}:123456789012:alarms"
 
 
 def existing_network(**changed: Any) -> dict[str, Any]:
-    """Return what AWS shows of an existing VPC with two zones, by lookup."""
+    """Return what AWS shows of an existing VPC with two zones, by lookup.
+
+    Private subnets are subnet-0000000…, those of the gateways subnet-0000001….
+    """
     zones = {"use1-az1": "1", "use1-az4": "4"}
     gateway = {"vpcId": "vpc-0000000a", "state": "available", "connectivityType": "public"}
     table = {"natGatewayId": "", "gatewayId": "", "cidrBlock": "0.0.0.0/0"}
@@ -28,6 +31,7 @@ def existing_network(**changed: Any) -> dict[str, Any]:
         "aws:ec2/getNatGateway:getNatGateway": {
             f"nat-0000000{n}": {
                 **gateway,
+                "subnetId": f"subnet-0000001{n}",
                 "allocationId": f"eipalloc-0000000{n}",
                 "publicIp": f"198.18.9.{n}",
                 "secondaryAllocationIds": [],
@@ -35,8 +39,9 @@ def existing_network(**changed: Any) -> dict[str, Any]:
             for n in zones.values()
         },
         "aws:ec2/getSubnet:getSubnet": {
-            f"subnet-0000000{n}": {"vpcId": "vpc-0000000a", "availabilityZoneId": zone}
+            f"subnet-000000{part}{n}": {"vpcId": "vpc-0000000a", "availabilityZoneId": zone}
             for zone, n in zones.items()
+            for part in ("0", "1")
         },
         "aws:ec2/getRouteTable:getRouteTable": {
             f"subnet-0000000{n}": {

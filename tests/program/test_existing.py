@@ -82,6 +82,12 @@ def test_a_slot_does_not_stand_for_two_addresses() -> None:
         (GATEWAYS, "nat-00000001", {"connectivityType": "private"}, "no public address"),
         (GATEWAYS, "nat-00000001", {"secondaryAllocationIds": ["eipalloc-1"]}, "several addresses"),
         (GATEWAYS, "nat-00000001", {"state": "failed"}, "is failed"),
+        (
+            SUBNETS,
+            "subnet-00000011",
+            {"availabilityZoneId": "use1-az4"},
+            r"nat-00000001: stands in zone use1-az4",
+        ),
         (SUBNETS, "subnet-00000001", {"availabilityZoneId": "use1-az2"}, "is in zone use1-az2"),
         (SUBNETS, "subnet-00000001", {"vpcId": "vpc-0000000b"}, r"privateSubnets\.use1-az1.*vpc-0000000b"),
         (
