@@ -176,6 +176,8 @@ def _capacity(settings: Settings) -> Result:
     said = (
         f"{each:,} simultaneous connections to one partner endpoint per gateway, {each * len(zones):,} in all"
     )
+    if settings.verifier.alarm_topic_arn is None:
+        said += "; verifier.alarmTopicArn is not set, so no alarm tells when that is used up"
     if settings.egress.mode is EgressMode.SINGLE:
         return Result(
             "capacity",

@@ -309,6 +309,9 @@ def test_a_key_that_is_going_away_is_a_failure_with_the_way_back(state: str, com
 def test_cost_and_capacity_follow_the_settings() -> None:
     assert "55,000" in result("capacity").found
     assert "110,000 in all" in result("capacity").found
+    assert "alarmTopicArn is not set" in result("capacity").found
+    told = config(verifier={"alarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:oncall"})
+    assert "alarm" not in result("capacity", told).found
     # two gateways and addresses, one key and one secret
     assert f"{2 * (32.85 + 3.65) + 1.00 + 0.40:.2f} USD" in result("cost").found
     single = config(egress={"mode": "single", "gatewayZone": "use1-az1"})
