@@ -1,7 +1,7 @@
 """Which existing address a slot takes over; pure.
 
-An address that the stack manages is never imported again: the engine takes a changed import ID as
-an order to replace, protected or not, and exits 0 (measured). Everything else is found by its
+An address that the stack manages never gets another import ID than its own: the engine takes a changed
+one as an order to replace, protected or not, and exits 0 (measured). Everything else is found by its
 tags or by name, and nothing is allocated in place of an address that was lost.
 """
 

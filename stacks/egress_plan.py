@@ -29,6 +29,8 @@ class SlotPlan:
     """Named in egress.replace, which lifts the protection of its gateway."""
     active: bool
     """Carries traffic once the plan is carried out."""
+    owned: str | None = None
+    """Allocation that the stack's state has for it already."""
     adopt_gateway: str | None = None
     """Gateway to import: an update broke off after AWS had made it and before the state knew."""
 
@@ -74,6 +76,7 @@ def plan_egress(settings: Settings, facts: Facts) -> EgressPlan:
                 gateway=slot in used | staying,
                 planned=slot in settings.egress.replace,
                 active=slot in used,
+                owned=owned_by(slot, facts),
                 adopt_gateway=_unfinished(slot, facts),
             )
             for slot, allocation in adopted.items()
@@ -81,6 +84,12 @@ def plan_egress(settings: Settings, facts: Facts) -> EgressPlan:
         exits=exits,
         warnings=tuple(warnings),
     )
+
+
+def owned_by(slot: str, facts: Facts) -> str | None:
+    """Return the allocation that the stack's own state has for a slot."""
+    ours = facts.managed.addresses.get(slot)
+    return ours.allocation_id if ours else None
 
 
 def _unfinished(slot: str, facts: Facts) -> str | None:

@@ -10,7 +10,7 @@ import pulumi
 from stacks import policies
 from stacks.adoption import Refused, adoptions
 from stacks.contract import CONTRACT_VERSION, StackOutputs, secret_name
-from stacks.egress_plan import EgressPlan, SlotPlan, plan_egress
+from stacks.egress_plan import EgressPlan, SlotPlan, owned_by, plan_egress
 from stacks.existing import ExistingNetwork, Gateway, look_existing, slots_of
 from stacks.fixed import refuse_moves
 from stacks.labels import EGRESS, NETWORK, SECRETS, VERIFIER, Labels
@@ -57,7 +57,14 @@ def decide(config: StackConfig, project: Path) -> Decisions:
     gateways = slots_of(settings, facts, network)
     carrying = frozenset(gateway.allocation_id for gateway in gateways.values())
     slots = tuple(
-        SlotPlan(slot, one.allocation_id if one else None, gateway=False, planned=False, active=False)
+        SlotPlan(
+            slot,
+            one.allocation_id if one else None,
+            gateway=False,
+            planned=False,
+            active=False,
+            owned=owned_by(slot, facts),
+        )
         for slot, one in adoptions(settings, facts, carrying=carrying).items()
     )
     return Decisions(EgressPlan(slots), network, gateways)

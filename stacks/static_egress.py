@@ -72,7 +72,11 @@ class StaticEgress(pulumi.ComponentResource):
             f"{self._name}-{key(slot.slot)}",
             domain="vpc",
             tags=self._labels.tags(f"egress-{slot.slot}", slot=slot.slot),
-            opts=options(Kind.ADDRESS, protect=self._args["protect"], parent=self, adopt=slot.adopt),
+            # what the state has is named by its own ID: that changes nothing, and where the state only
+            # read it (`.get`) the engine takes it back instead of making another in its place
+            opts=options(
+                Kind.ADDRESS, protect=self._args["protect"], parent=self, adopt=slot.adopt or slot.owned
+            ),
         )
 
     def _gateway(self, slot: SlotPlan) -> ec2.NatGateway:

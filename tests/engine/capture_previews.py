@@ -168,7 +168,11 @@ def capture(project: Project) -> None:
     one.take("spare-added")
     project.up()
     foreign = project.client("ec2").allocate_address(Domain="vpc")["AllocationId"]
-    with one.program(EGRESS, "adopt=slot.adopt)", f'adopt="{foreign}" if slot.slot == "{SPARE}" else None)'):
+    with one.program(
+        EGRESS,
+        "adopt=slot.adopt or slot.owned",
+        f'adopt="{foreign}" if slot.slot == "{SPARE}" else slot.owned',
+    ):
         one.take("import-id-of-spare")
     with one.configured(lambda config: config["egress"]["addresses"].pop(SPARE)):
         one.take("spare-dropped", expected=1)

@@ -18,6 +18,7 @@ from tests.engine.project import STACK, Project
 
 pytestmark = pytest.mark.engine
 EGRESS = "stacks/static_egress.py"
+ADOPT = "adopt=slot.adopt or slot.owned"
 KILLED_WITHIN_SECONDS = 60
 
 
@@ -120,7 +121,7 @@ def test_another_import_id_on_the_active_slot_is_blocked_and_refused(approved: P
     state = approved.pulumi("stack", "export").stdout
     foreign = approved.client("ec2").allocate_address(Domain="vpc")["AllocationId"]
     with program(
-        approved, "adopt=slot.adopt)", f'adopt="{foreign}" if slot.slot == "{SLOT}" else slot.adopt)'
+        approved, ADOPT, f'adopt="{foreign}" if slot.slot == "{SLOT}" else slot.adopt or slot.owned'
     ):
         code, answer = guard(approved)
         assert code == 1
@@ -211,7 +212,7 @@ def test_what_gets_past_protection_never_releases_an_address(project: Project) -
     slots = prepare(project, SLOT, SPARE)
     foreign = project.client("ec2").allocate_address(Domain="vpc")["AllocationId"]
     with program(
-        project, "adopt=slot.adopt)", f'adopt="{foreign}" if slot.slot == "{SPARE}" else slot.adopt)'
+        project, ADOPT, f'adopt="{foreign}" if slot.slot == "{SPARE}" else slot.adopt or slot.owned'
     ):
         assert guard(project)[0] == 1
         project.up()
