@@ -6,6 +6,7 @@ Standard library only: the function bundle carries this module.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from ipaddress import IPv4Address
 
 
@@ -124,7 +125,7 @@ class Environment:
         """Who answers for the submission; the same in every stack."""
         return self.stacks[0].contacts
 
-    @property
+    @cached_property
     def addresses(self) -> tuple[EgressAddress, ...]:
         """Every declared address, ordered by region and slot."""
         return tuple(
@@ -134,12 +135,12 @@ class Environment:
             )
         )
 
-    @property
+    @cached_property
     def active_addresses(self) -> tuple[EgressAddress, ...]:
         """The declared addresses that carry traffic today."""
         return tuple(address for address in self.addresses if address.role is Role.ACTIVE)
 
-    @property
+    @cached_property
     def merchants(self) -> Mapping[str, Merchant]:
         """Merchants by name; secrets of the first region that names them."""
         found: dict[str, Merchant] = {}

@@ -10,16 +10,15 @@ from ipaddress import IPv4Address
 from typing import TypeAlias
 
 from onboarding.allowlist.addresses import classify
-from onboarding.allowlist.discovery import Egress, Exit, Kind, egress_of, retained
+from onboarding.allowlist.discovery import Egress, Exit, Kind, retained
 from onboarding.allowlist.network_view import Allocation, RegionView
+from onboarding.allowlist.own_egress import Place, Views, in_aws, own_egress, place_of
 from onboarding.allowlist.submission import Gap
 from onboarding.deployment import EgressAddress, Environment, Role, Stack
 
 CANNOT_TELL = "cannot-tell"
-Views: TypeAlias = Mapping[tuple[str, str], RegionView]
-"""(account, region) → what AWS says there."""
-Silent: TypeAlias = Mapping[tuple[str, str], str]
-"""(account, region) → why AWS gave no answer there."""
+Silent: TypeAlias = Mapping[Place, str]
+"""Where AWS gave no answer → why."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +34,6 @@ class Comparison:
     """For the operator only."""
 
 
-def places(environment: Environment) -> list[tuple[str, str]]:
-    """Return the accounts and regions that must be asked; none for stacks of external addresses."""
-    return sorted({(stack.account_id, stack.region) for stack in environment.stacks if _in_aws(stack)})
-
-
-def _in_aws(stack: Stack) -> bool:
-    return stack.vpc_id is not None or any(not address.external for address in stack.addresses)
-
-
 def compare(environment: Environment, views: Views, silent: Silent | None = None) -> Comparison:
     """Hold every declared address against AWS, and every way out of AWS against the declared ones."""
     gaps: list[Gap] = []
@@ -52,11 +42,11 @@ def compare(environment: Environment, views: Views, silent: Silent | None = None
     gaps += _classes(environment, notes)
     gaps += _duplicates(environment)
     for stack in environment.stacks:
-        if not _in_aws(stack):
+        if not in_aws(stack):
             continue
-        view = views.get((stack.account_id, stack.region))
+        view = views.get(place_of(stack))
         if view is None:
-            why = (silent or {}).get((stack.account_id, stack.region), "it was not asked")
+            why = (silent or {}).get(place_of(stack), "it was not asked")
             gaps.append(
                 Gap(
                     CANNOT_TELL,
@@ -108,7 +98,7 @@ def _one_declared(stack: Stack, view: RegionView, declared: EgressAddress) -> It
     if declared.allocation_id is None:
         yield Gap("not-static", f"{subject} has no allocation, so AWS may take it away", declared.address)
         return
-    held = next((one for one in view.allocations if one.allocation_id == declared.allocation_id), None)
+    held = view.allocation(declared.allocation_id)
     if held is None:
         yield Gap(
             "missing",
@@ -129,14 +119,7 @@ def _one_declared(stack: Stack, view: RegionView, declared: EgressAddress) -> It
 
 
 def _carried(view: RegionView, held: Allocation, declared: EgressAddress, subject: str) -> Iterator[Gap]:
-    holder = next(
-        (
-            gateway
-            for gateway in view.gateways
-            if any(part.allocation_id == declared.allocation_id for part in gateway.addresses)
-        ),
-        None,
-    )
+    holder = view.gateway_with(held.allocation_id)
     if holder is None and held.association_id:
         on = held.interface_id or held.association_id
         yield Gap("shared", f"{subject} is attached to {on}, which is not a NAT gateway", declared.address)
@@ -159,34 +142,23 @@ def _carried(view: RegionView, held: Allocation, declared: EgressAddress, subjec
 def _ways_out(environment: Environment, stack: Stack, view: RegionView, remarks: list[str]) -> Iterator[Gap]:
     if stack.vpc_id is None:
         return
-    try:
-        egress = egress_of(view, stack.vpc_id)
-    except KeyError:
+    own = own_egress(environment, stack, view)
+    if own is None:
         yield Gap(
             "missing",
             f"{stack.source}: {stack.vpc_id} is not in account {view.account_id}, region {view.region}",
         )
         return
     declared = {address.address: address for address in environment.addresses}
-    ours = set(_our_subnets(environment, stack.vpc_id))
-    made_by_us = any(vpc.id == stack.vpc_id and vpc.environment for vpc in view.vpcs)
-    for exit_ in egress.exits:
-        if not made_by_us and not ours & set(exit_.subnets):
-            # somebody else's subnets in somebody else's VPC: not ours to declare
-            remarks.append(
-                f"{stack.vpc_id} has another way out, not from the declared subnets: {exit_.reason}"
-            )
-            continue
+    remarks += [
+        f"{stack.vpc_id} has another way out, not from the declared subnets: {exit_.reason}"
+        for exit_ in own.others
+    ]
+    for exit_ in own.ours:
         yield from _judged(exit_, declared)
-        if others := sorted(set(exit_.subnets) - ours):
+        if others := sorted(set(exit_.subnets) - own.subnets):
             yield from _shared(exit_, declared, others)
-    yield from _unused(egress, stack)
-
-
-def _our_subnets(environment: Environment, vpc_id: str) -> Iterator[str]:
-    for stack in environment.stacks:
-        if stack.vpc_id == vpc_id:
-            yield from stack.private_subnets.values()
+    yield from _unused(own.egress, stack)
 
 
 def _judged(exit_: Exit, declared: Mapping[IPv4Address, EgressAddress]) -> Iterator[Gap]:

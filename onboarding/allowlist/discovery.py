@@ -110,7 +110,7 @@ class Retained:
 
 def egress_of(view: RegionView, vpc_id: str) -> Egress:
     """Find every way out of a VPC. Raises KeyError when the region does not have it."""
-    if vpc_id not in {vpc.id for vpc in view.vpcs}:
+    if view.vpc(vpc_id) is None:
         raise KeyError(vpc_id)
     found: dict[tuple[Kind, str, IPv4Address | None], list[tuple[Subnet, Exit]]] = {}
     without = []
@@ -123,10 +123,7 @@ def egress_of(view: RegionView, vpc_id: str) -> Egress:
     exits = [_merged(ways) for ways in found.values()]
     routed = {exit_.via for exit_ in exits}
     exits += [
-        exit_
-        for gateway in view.gateways
-        if gateway.vpc_id == vpc_id and gateway.id not in routed
-        for exit_ in _idle(gateway)
+        exit_ for gateway in view.gateways_of(vpc_id) if gateway.id not in routed for exit_ in _idle(gateway)
     ]
     return Egress(
         vpc_id=vpc_id,
@@ -222,12 +219,12 @@ def _public(view: RegionView, subnet: Subnet, said: str) -> Iterator[Exit]:
             subnet.id,
             f"{said}, and {subnet.id} lends a public address to whatever is started in it",
         )
-    for interface in view.interfaces:
-        if interface.subnet_id != subnet.id or _serves(view, interface):
+    for interface in view.interfaces_of(subnet.id):
+        if _serves(view, interface):
             continue
         whose = f"instance {interface.instance_id}" if interface.instance_id else interface.id
         for address, named in interface.public_addresses:
-            allocation_id = named or _allocation_of(view, address)
+            allocation_id = named or view.allocated.get(address)
             fixed = "" if allocation_id else ", lent by AWS until it stops"
             yield Exit(
                 Kind.INTERFACE,
@@ -242,13 +239,7 @@ def _serves(view: RegionView, interface: Interface) -> bool:
     """Tell whether an interface is a gateway's or a load balancer's, from which no workload calls."""
     if interface.kind == "nat_gateway" or interface.kind in _SERVICE_KINDS:
         return True
-    return interface.description.startswith("ELB ") or any(
-        interface.id in gateway.interface_ids for gateway in view.gateways
-    )
-
-
-def _allocation_of(view: RegionView, address: IPv4Address) -> str | None:
-    return next((one.allocation_id for one in view.allocations if one.address == address), None)
+    return interface.description.startswith("ELB ") or interface.id in view.gateway_interfaces
 
 
 def _ipv6(view: RegionView, subnet: Subnet, table: RouteTable, route: Route) -> Iterator[Exit]:
@@ -291,18 +282,10 @@ def retained(view: RegionView, declared: Iterable[str], environment: str | None 
 
 
 def _why_kept(view: RegionView, allocation: Allocation) -> str:
-    holder = next(
-        (
-            gateway.id
-            for gateway in view.gateways
-            for held in gateway.addresses
-            if held.allocation_id == allocation.allocation_id
-        ),
-        None,
-    )
+    holder = view.gateway_with(allocation.allocation_id)
     slot = f"tagged for slot {allocation.slot}" if allocation.slot else "tagged without a slot"
     if holder:
-        return f"{slot}, on {holder}, and not in the outputs: it carries traffic nobody declared"
+        return f"{slot}, on {holder.id}, and not in the outputs: it carries traffic nobody declared"
     if allocation.association_id:
         return f"{slot}, on {allocation.interface_id or allocation.association_id}, and not in the outputs"
     return f"{slot}, allocated and unused: kept when its stack, slot or gateway was taken away"

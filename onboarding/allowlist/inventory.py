@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from onboarding.allowlist.comprehensive import Views
 from onboarding.allowlist.discovery import retained
 from onboarding.allowlist.ledger import Ledger
+from onboarding.allowlist.own_egress import Views
 from onboarding.deployment import Environment
 
 
@@ -17,10 +17,8 @@ def inventory(environment: Environment, views: Views, ledger: Ledger | None) -> 
     rows = []
     for declared in environment.addresses:
         view = views.get((declared.account_id, declared.region))
-        held = view is not None and any(
-            one.allocation_id == declared.allocation_id and one.address == declared.address
-            for one in view.allocations
-        )
+        there = view.allocated.get(declared.address) if view else None
+        held = there is not None and there == declared.allocation_id
         rows.append(
             {
                 "address": str(declared.address),

@@ -281,11 +281,15 @@ class Ledger:
 
     def approved_for(self, merchant: str) -> frozenset[IPv4Address]:
         """Return the addresses from which the partner lets a merchant in today."""
-        return frozenset(
-            address
-            for (name, address), entry in self.standings.items()
-            if name == merchant and entry.standing is Standing.APPROVED
-        )
+        return self._approved.get(merchant, frozenset())
+
+    @cached_property
+    def _approved(self) -> Mapping[str, frozenset[IPv4Address]]:
+        found: dict[str, set[IPv4Address]] = {}
+        for (merchant, address), entry in self.standings.items():
+            if entry.standing is Standing.APPROVED:
+                found.setdefault(merchant, set()).add(address)
+        return {merchant: frozenset(addresses) for merchant, addresses in found.items()}
 
     def ever_approved(self, merchant: str | None = None) -> bool:
         """Tell whether anything was ever approved, for one merchant or at all: the roll-out is over."""

@@ -3,19 +3,18 @@
 Holds no judgement of its own: verdicts, next steps and outcomes are those of the reconciliation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from onboarding.allowlist.clocks import days
 from onboarding.allowlist.reconciliation import Report
-from onboarding.allowlist.status_report import as_document
+from onboarding.allowlist.status_report import WORD, as_document, next_steps
 from onboarding.deployment import EgressAddress, Environment, Stack
 from onboarding.exit_codes import ExitCode, worst
 
 OVERVIEW_VERSION = 1
 ELSEWHERE = "declared by no stack"
-_WEIGHT = (ExitCode.FINDING, ExitCode.CANNOT_TELL, ExitCode.WAITING, ExitCode.HOLDS)
 
 Known = tuple[Environment, Report]
 """An environment and what the reconciliation says about it."""
@@ -28,7 +27,7 @@ def overview(known: Sequence[Known], at: datetime) -> dict[str, Any]:
         "overviewVersion": OVERVIEW_VERSION,
         "at": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "exitCode": outcome(known).value,
-        "result": as_document([report for _, report in known])["result"],
+        "result": WORD[outcome(known)],
         "environments": sorted(environments, key=lambda one: str(one["environment"])),
     }
 
@@ -51,6 +50,9 @@ def _environment(environment: Environment, report: Report) -> dict[str, Any]:
     counts: dict[str, int] = {}
     for row in rows:
         counts[row["status"]] = counts.get(row["status"], 0) + 1
+    by_address: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_address.setdefault(row["address"], []).append(row)
     declared = {str(one.address) for one in environment.addresses}
     return {
         "environment": environment.name,
@@ -66,8 +68,8 @@ def _environment(environment: Environment, report: Report) -> dict[str, Any]:
         "counts": counts,
         "next": _next(report),
         "zones": [
-            *(zone for stack in environment.stacks for zone in _zones(stack, rows)),
-            *_elsewhere([row for row in rows if row["address"] not in declared]),
+            *(zone for stack in environment.stacks for zone in _zones(stack, by_address)),
+            *_elsewhere({address: told for address, told in by_address.items() if address not in declared}),
         ],
         "waysOutWithoutAddress": status["waysOutWithoutAddress"],
         "unanswered": status["unanswered"],
@@ -75,23 +77,17 @@ def _environment(environment: Environment, report: Report) -> dict[str, Any]:
 
 
 def _next(report: Report) -> list[dict[str, Any]]:
-    """Gather equal next steps, the weightiest first."""
-    found: dict[str, dict[str, Any]] = {}
-    words = as_document([report])["environments"][0]["addresses"]
-    order = sorted(
-        zip(report.rows, words, strict=True),
-        key=lambda pair: (_WEIGHT.index(pair[0].outcome), pair[0].address),
-    )
-    for row, said in order:
-        if row.next_step:
-            step = found.setdefault(
-                row.next_step, {"step": row.next_step, "result": said["result"], "about": []}
-            )
-            step["about"].append(f"{row.address} for {row.merchant}")
-    return list(found.values())
+    return [
+        {
+            "step": step,
+            "result": WORD[rows[0].outcome],
+            "about": [f"{row.address} for {row.merchant}" for row in rows],
+        }
+        for step, rows in next_steps(report).items()
+    ]
 
 
-def _zones(stack: Stack, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _zones(stack: Stack, rows: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     names = sorted({one.zone for one in stack.addresses} | set(stack.private_subnets))
     return [
         {
@@ -100,7 +96,7 @@ def _zones(stack: Stack, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]
             "zone": zone,
             "leavesThrough": stack.egress_by_zone.get(zone),
             "addresses": [
-                _address(one, [row for row in rows if row["address"] == str(one.address)])
+                _address(one, rows.get(str(one.address), []))
                 for one in sorted(stack.addresses, key=lambda one: one.slot)
                 if one.zone == zone
             ],
@@ -121,10 +117,9 @@ def _address(one: EgressAddress, rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _elsewhere(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _elsewhere(rows: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Return addresses that a ledger or AWS names and no stack declares."""
-    addresses = list(dict.fromkeys(row["address"] for row in rows))
-    if not addresses:
+    if not rows:
         return []
     return [
         {
@@ -140,9 +135,9 @@ def _elsewhere(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                     "allocationId": None,
                     "natGatewayId": None,
                     "owner": None,
-                    "merchants": [row for row in rows if row["address"] == address],
+                    "merchants": told,
                 }
-                for address in addresses
+                for address, told in rows.items()
             ],
         }
     ]

@@ -57,6 +57,7 @@ def reconcile(
     known = {address for _, address in ledger.standings}
     addresses = sorted({*declared, *known, *(actual.carrying if actual else ())})
     rolled_out = {name for (name, _), entry in ledger.standings.items() if entry.ever_approved}
+    limits = limits or Limits()
     rows = []
     for merchant in sorted({*ours, *ledger.merchants}):
         for address in addresses:
@@ -70,7 +71,7 @@ def reconcile(
                 rolled_out=merchant in rolled_out,
                 proof=proofs.get((merchant, address)),
                 now=now,
-                limits=limits or Limits(),
+                limits=limits,
             )
             if row := judge(case):
                 rows.append(row)

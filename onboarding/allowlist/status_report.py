@@ -1,6 +1,7 @@
 """Renders reconciliation reports: text for people, JSON for programs, a textfile for Prometheus."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,43 +9,57 @@ from onboarding.allowlist.clocks import days
 from onboarding.allowlist.reconciliation import Report
 from onboarding.allowlist.verdicts import Row, Status
 from onboarding.exit_codes import ExitCode, worst
+from onboarding.prometheus import Sample, exposition
 
 STATUS_VERSION = 1
-_WORD = {
+WORD = {
     ExitCode.HOLDS: "ok",
     ExitCode.FINDING: "finding",
     ExitCode.WAITING: "waiting",
     ExitCode.CANNOT_TELL: "cannot-tell",
 }
-_HEAD = ("", "merchant", "address", "slot", "status", "verdict")
+_WEIGHT = (ExitCode.FINDING, ExitCode.CANNOT_TELL, ExitCode.WAITING, ExitCode.HOLDS)
+_HEAD = ("", "merchant", "address", "slot", "status", "next", "verdict")
 
 
 def as_text(report: Report) -> str:
-    """Return the table, what stands beside it, and one last line for scripts."""
+    """Return the table, its next steps, what stands beside it, and one last line for scripts.
+
+    Rows that share a next step name it by its number; each step is told once.
+    """
+    steps = {step: str(number) for number, step in enumerate(next_steps(report), start=1)}
     asked = "AWS was not asked (--offline)" if report.actual is None else "compared with AWS"
     lines = [f"{report.environment}: {asked}, {_instant(report.at)}"]
-    cells = [_cells(row) for row in report.rows]
+    cells = [_cells(row, steps.get(row.next_step, "")) for row in report.rows]
     widths = [max(map(len, column)) for column in zip(_HEAD, *cells, strict=True)]
     if cells:
         lines += ["", _aligned(_HEAD, widths)]
     for row, cell in zip(report.rows, cells, strict=True):
         lines.append(_aligned(cell, widths))
         lines += [f"    warning: {warning}" for warning in row.warnings]
-        if row.next_step:
-            lines.append(f"    next: {row.next_step}")
+    lines += ["", *(f"next {number}: {step}" for step, number in steps.items())] if steps else []
     if report.actual:
         beside = [
             f"cannot tell: account {account}, {region}: {why}"
             for (account, region), why in sorted(report.actual.unanswered.items())
         ]
-        beside += [f"{_WORD[weight]}: {why}" for weight, why in report.actual.nameless]
+        beside += [f"{WORD[weight]}: {why}" for weight, why in report.actual.nameless]
         lines += ["", *beside] if beside else []
     return "\n".join([*lines, "", _summary(report)])
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def next_steps(report: Report) -> dict[str, list[Row]]:
+    """Return what is to be done, each with the rows that it is about, the weightiest first."""
+    found: dict[str, list[Row]] = {}
+    for row in sorted(report.rows, key=lambda row: (_WEIGHT.index(row.outcome), row.address)):
+        if row.next_step:
+            found.setdefault(row.next_step, []).append(row)
+    return found
+
+
+def _cells(row: Row, step: str) -> tuple[str, ...]:
     slot = row.declared.slot if row.declared else "-"
-    return (_WORD[row.outcome], row.merchant, str(row.address), slot, row.status.value, row.verdict)
+    return (WORD[row.outcome], row.merchant, str(row.address), slot, row.status.value, step, row.verdict)
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -53,11 +68,11 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _summary(report: Report) -> str:
-    counts = {status: sum(row.status is status for row in report.rows) for status in Status}
-    named = " ".join(f"{status}={count}" for status, count in counts.items() if count)
+    counts = Counter(row.status for row in report.rows)
+    named = " ".join(f"{status}={counts[status]}" for status in Status if counts[status])
     warned = sum(len(row.warnings) for row in report.rows)
     return (
-        f"result={_WORD[report.outcome]} environment={report.environment} rows={len(report.rows)} "
+        f"result={WORD[report.outcome]} environment={report.environment} rows={len(report.rows)} "
         f"{named}{' ' if named else ''}warnings={warned} exit={report.outcome.value}"
     )
 
@@ -66,7 +81,7 @@ def as_document(reports: Sequence[Report]) -> dict[str, Any]:
     """Return the reports as JSON values; their shape is ``status.schema.json``."""
     return {
         "statusVersion": STATUS_VERSION,
-        "result": _WORD[worst(report.outcome for report in reports)],
+        "result": WORD[worst(report.outcome for report in reports)],
         "environments": [_environment(report) for report in reports],
     }
 
@@ -77,11 +92,11 @@ def _environment(report: Report) -> dict[str, Any]:
         "environment": report.environment,
         "at": _instant(report.at),
         "comparedWithAws": actual is not None,
-        "result": _WORD[report.outcome],
+        "result": WORD[report.outcome],
         "exitCode": report.outcome.value,
         "addresses": [_row(row) for row in report.rows],
         "waysOutWithoutAddress": [
-            {"result": _WORD[weight], "reason": why} for weight, why in (actual.nameless if actual else ())
+            {"result": WORD[weight], "reason": why} for weight, why in (actual.nameless if actual else ())
         ],
         "unanswered": [
             {"accountId": account, "region": region, "reason": why}
@@ -96,7 +111,7 @@ def _row(row: Row) -> dict[str, Any]:
         "merchant": row.merchant,
         "address": str(row.address),
         "status": row.status.value,
-        "result": _WORD[row.outcome],
+        "result": WORD[row.outcome],
         "verdict": row.verdict,
         "next": row.next_step or None,
         "since": _instant(row.since) if row.since else None,
@@ -128,31 +143,19 @@ _METRICS = {
 
 def as_prometheus(reports: Iterable[Report]) -> str:
     """Return gauges in Prometheus' text exposition format, for the textfile collector."""
-    samples: dict[str, list[str]] = {name: [] for name in _METRICS}
-    for report in reports:
-        environment = {"environment": report.environment}
-        _sample(samples, "flexpay_egress_status_exit_code", environment, report.outcome.value)
-        _sample(samples, "flexpay_egress_status_timestamp_seconds", environment, int(report.at.timestamp()))
-        for row in report.rows:
-            labels = {**environment, "merchant": row.merchant, "address": str(row.address)}
-            _sample(samples, "flexpay_egress_address_status", {**labels, "status": row.status.value}, 1)
-            _sample(samples, "flexpay_egress_address_warnings", labels, len(row.warnings))
-            if row.since:
-                age = days(row.since, report.at)
-                _sample(samples, "flexpay_egress_address_standing_days", labels, age)
-            if row.proof:
-                age = days(row.proof.proven_at, report.at)
-                _sample(samples, "flexpay_egress_address_proof_age_days", labels, age)
-    lines = []
-    for name, meaning in _METRICS.items():
-        lines += [f"# HELP {name} {meaning}", f"# TYPE {name} gauge", *samples[name]]
-    return "\n".join(lines) + "\n"
+    return exposition(_METRICS, (sample for report in reports for sample in _samples(report)))
 
 
-def _sample(samples: dict[str, list[str]], name: str, labels: Mapping[str, str], value: int) -> None:
-    inside = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-    samples[name].append(f"{name}{{{inside}}} {value}")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def _samples(report: Report) -> Iterator[Sample]:
+    environment = {"environment": report.environment}
+    yield "flexpay_egress_status_exit_code", environment, str(report.outcome.value)
+    yield "flexpay_egress_status_timestamp_seconds", environment, str(int(report.at.timestamp()))
+    for row in report.rows:
+        labels = {**environment, "merchant": row.merchant, "address": str(row.address)}
+        yield "flexpay_egress_address_status", {**labels, "status": row.status.value}, "1"
+        yield "flexpay_egress_address_warnings", labels, str(len(row.warnings))
+        if row.since:
+            yield "flexpay_egress_address_standing_days", labels, str(days(row.since, report.at))
+        if row.proof:
+            age = days(row.proof.proven_at, report.at)
+            yield "flexpay_egress_address_proof_age_days", labels, str(age)

@@ -9,9 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address
 
-from onboarding.allowlist.actual import Actual, Place
+from onboarding.allowlist.actual import Actual
 from onboarding.allowlist.clocks import Limits, business_days, days
 from onboarding.allowlist.ledger import Entry, Standing
+from onboarding.allowlist.own_egress import Place
 from onboarding.deployment import EgressAddress, Role
 from onboarding.exit_codes import ExitCode, worst
 from onboarding.proof import Proof

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from onboarding.allowlist.network_view import RegionView
+from onboarding.allowlist.own_egress import Place
 from onboarding.aws.clients import Clients
 from onboarding.aws.identity import CallerIdentity
 from onboarding.aws.network import NetworkReader
@@ -11,9 +12,6 @@ from onboarding.errors import CannotTell
 
 AT_ONCE = 8
 """Regions asked side by side; each gets the same few paginated questions."""
-
-Place = tuple[str, str]
-"""An account and a region."""
 
 
 def read_views(clients: Clients, places: Iterable[Place]) -> tuple[dict[Place, RegionView], dict[Place, str]]:

@@ -81,8 +81,9 @@ def discover(
     stack that is gone, that is every one. With a stack, exit 1 when AWS and the outputs differ;
     exit 4 when a way out cannot be followed.
     """
-    from onboarding.allowlist.comprehensive import CANNOT_TELL, compare, places
+    from onboarding.allowlist.comprehensive import CANNOT_TELL, compare
     from onboarding.allowlist.discovery import egress_of, retained
+    from onboarding.allowlist.own_egress import places
     from onboarding.allowlist.render.as_discovery import as_data, as_text
 
     if bool(vpc or environment) == bool(stack or outputs):
@@ -140,8 +141,8 @@ def list_(
 
     Exit 1 when a declared address is not in AWS.
     """
-    from onboarding.allowlist.comprehensive import places
     from onboarding.allowlist.inventory import inventory
+    from onboarding.allowlist.own_egress import places
     from onboarding.allowlist.render.as_discovery import inventory_text
     from onboarding.cli.options import ledger_path
     from onboarding.ledger_file import read_ledger

@@ -1,6 +1,7 @@
 """What the ``addresses`` commands share: reading arguments, ledgers and AWS."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +107,7 @@ def refuse_foreign(held: "Allocation", environment: str, slot: str) -> None:
         )
 
 
-def views_of(wanted: list[tuple[str, str]]) -> Any:
+def views_of(wanted: Iterable[tuple[str, str]]) -> Any:
     """Ask AWS about several regions: answers, and why others gave none."""
     from onboarding.aws.clients import Clients
     from onboarding.aws.views import read_views

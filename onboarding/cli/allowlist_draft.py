@@ -94,8 +94,9 @@ def draft(
       flexpay-onboard allowlist draft -s production --out review/
       flexpay-onboard allowlist draft -s production --out review/ --remove 192.0.2.10
     """
-    from onboarding.allowlist.comprehensive import CANNOT_TELL, compare, places
+    from onboarding.allowlist.comprehensive import CANNOT_TELL, compare
     from onboarding.allowlist.drafting import Wishes
+    from onboarding.allowlist.own_egress import places
     from onboarding.aws.clients import Clients
     from onboarding.aws.views import read_views
     from onboarding.cli.ledgers import parse_addresses

@@ -330,11 +330,12 @@ def status(
 
     Example: flexpay-onboard credentials status -s production
     """
+    from onboarding.aws.clients import Clients
     from onboarding.cli.verify_adapters import read_proofs
     from onboarding.credentials import status as table
 
     environment = options.load_environment(stacks, outputs, directory)
-    kept = read_proofs(directory, environment)
+    kept = read_proofs(directory, environment, Clients())
     rows = []
     for name in options.chosen_merchants(merchants, environment):
         for vault in parts.vaults_of(environment, name):

@@ -11,12 +11,11 @@ from onboarding.cli.options import ledger_path
 from onboarding.errors import InputError
 
 if TYPE_CHECKING:
-    from onboarding.allowlist.actual import Actual
     from onboarding.allowlist.clocks import Limits
     from onboarding.allowlist.ledger import Ledger
-    from onboarding.allowlist.network_view import RegionView
+    from onboarding.allowlist.own_egress import Place, Views
     from onboarding.allowlist.reconciliation import Report
-    from onboarding.aws.views import Place
+    from onboarding.aws.clients import Clients
     from onboarding.deployment import Environment
     from onboarding.proof import Pair, Proof
 
@@ -27,7 +26,7 @@ class Seen:
 
     environment: "Environment"
     ledger: "Ledger"
-    views: "Mapping[Place, RegionView]"
+    views: "Views"
     report: "Report"
 
 
@@ -40,8 +39,14 @@ def look(
     now: datetime,
     limits: "Limits | None" = None,
 ) -> list[Seen]:
-    """Read ledgers and proofs, ask AWS unless ``offline``, and reconcile. Raises InputError."""
+    """Read ledgers and proofs, ask AWS unless ``offline``, and reconcile. Raises InputError.
+
+    Each account and region is asked once, however many environments are there.
+    """
+    from onboarding.allowlist.actual import actual_of
+    from onboarding.allowlist.own_egress import places
     from onboarding.allowlist.reconciliation import reconcile
+    from onboarding.aws.clients import Clients
     from onboarding.ledger_file import read_ledger
 
     if ledger and len(environments) > 1:
@@ -55,29 +60,37 @@ def look(
         read_ledger(ledger_path(ledger, directory, environment), environment=environment.name)
         for environment in environments
     ]
-    proofs = [_proofs(directory, environment, offline=offline) for environment in environments]
+    clients = Clients()
+    proofs = [_proofs(directory, environment, clients, offline=offline) for environment in environments]
+    views, unanswered = ({}, {}) if offline else _asked(environments, clients)
     seen = []
     for environment, books, proven in zip(environments, ledgers, proofs, strict=True):
-        views, actual = ({}, None) if offline else _asked(environment)
+        own = places(environment)
+        there = {place: views[place] for place in own if place in views}
+        silent = {place: unanswered[place] for place in own if place in unanswered}
+        actual = None if offline else actual_of(environment, there, silent)
         report = reconcile(environment, actual, books, proven, now=now, limits=limits)
-        seen.append(Seen(environment, books, views, report))
+        seen.append(Seen(environment, books, there, report))
     return seen
 
 
-def _proofs(directory: Path, environment: "Environment", *, offline: bool) -> "Mapping[Pair, Proof]":
+def _proofs(
+    directory: Path, environment: "Environment", clients: "Clients", *, offline: bool
+) -> "Mapping[Pair, Proof]":
     from onboarding.cli.verify_adapters import read_proofs
     from onboarding.proof import LocalProofs
 
-    return LocalProofs(directory).read(environment.name) if offline else read_proofs(directory, environment)
+    if offline:
+        return LocalProofs(directory).read(environment.name)
+    return read_proofs(directory, environment, clients)
 
 
-def _asked(environment: "Environment") -> "tuple[Mapping[Place, RegionView], Actual]":
-    from onboarding.allowlist.actual import actual_of, places
-    from onboarding.aws.clients import Clients
+def _asked(environments: "list[Environment]", clients: "Clients") -> "tuple[Views, Mapping[Place, str]]":
+    from onboarding.allowlist.own_egress import places
     from onboarding.aws.views import read_views
 
-    wanted = places(environment)
+    wanted = {place for environment in environments for place in places(environment)}
     regions = ", ".join(sorted({region for _, region in wanted})) or "no region"
-    with terminal.working(f"{environment.name}: asking AWS about {regions}"):
-        views, unanswered = read_views(Clients(), wanted)
-    return views, actual_of(environment, views, unanswered)
+    names = environments[0].name if len(environments) == 1 else f"{len(environments)} environments"
+    with terminal.working(f"{names}: asking AWS about {regions}"):
+        return read_views(clients, wanted)

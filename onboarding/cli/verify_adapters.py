@@ -30,7 +30,7 @@ AWS_READ_TIMEOUT_SECONDS = 10
 
 def last_proof(directory: Path, environment: Environment) -> Callable[[str, IPv4Address], datetime | None]:
     """Return the question when a pair was last proven. Raises InputError for a damaged proof."""
-    kept = read_proofs(directory, environment)
+    kept = read_proofs(directory, environment, Clients())
 
     def when(merchant: str, address: IPv4Address) -> datetime | None:
         proof = kept.get((merchant, address))
@@ -101,14 +101,15 @@ def unkept(report: Report, vantages: Sequence[Vantage]) -> list[str]:
     return told
 
 
-def read_proofs(directory: Path, environment: Environment) -> dict[proofs.Pair, proofs.Proof]:
+def read_proofs(
+    directory: Path, environment: Environment, clients: Clients
+) -> dict[proofs.Pair, proofs.Proof]:
     """Return the last proofs, those in the environment's buckets before local ones.
 
     A bucket that cannot be read is said, and counts as empty: then less is proven, never more.
     Raises InputError for a damaged proof.
     """
     kept = proofs.LocalProofs(directory).read(environment.name)
-    clients = Clients()
     for stack in environment.stacks:
         if stack.proof_bucket is None:
             continue

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from ipaddress import IPv4Address
 
 from onboarding.allowlist.ledger import Ledger, Standing
@@ -73,7 +74,7 @@ class Facts:
 
     def declared(self, address: IPv4Address | None) -> EgressAddress | None:
         """Return the declaration of an address, if there is one."""
-        return next((one for one in self.environment.addresses if one.address == address), None)
+        return self._declared.get(address)
 
     def approved(self, merchant: str, address: IPv4Address | None) -> bool:
         """Tell whether the ledger lets a merchant's calls from an address expect success."""
@@ -81,21 +82,37 @@ class Facts:
 
     def place_of(self, subject: Subject) -> Place | None:
         """Return the place a subject stands for."""
-        return next((place for place in self.places if place.vantage == subject.vantage), None)
+        return self._places.get(subject.vantage)
 
     def pairs_of(self, subject: Subject) -> list[PairMeasurement]:
         """Return the measurements of a merchant, a vantage, or one pair."""
-        return [
-            measured
-            for (merchant, vantage), measured in self.pairs.items()
-            if subject.merchant in (None, merchant) and subject.vantage in (None, vantage)
-        ]
+        known = self.pairs if subject.merchant is None else self._by_merchant.get(subject.merchant, {})
+        return [measured for (_, vantage), measured in known.items() if subject.vantage in (None, vantage)]
 
     def answered_elsewhere(self, vantage: str | None) -> bool:
         """Tell whether the partner answered another address in this run, so that it cannot be down."""
-        return any(
-            call.status is not None
-            for (_, other), measured in self.pairs.items()
-            if other != vantage
-            for call in measured.calls
+        return any(other != vantage for other in self._answered)
+
+    @cached_property
+    def _declared(self) -> Mapping[IPv4Address | None, EgressAddress]:
+        return {one.address: one for one in self.environment.addresses}
+
+    @cached_property
+    def _places(self) -> Mapping[str | None, Place]:
+        return {place.vantage: place for place in reversed(self.places)}
+
+    @cached_property
+    def _by_merchant(self) -> Mapping[str, Mapping[tuple[str, str], PairMeasurement]]:
+        found: dict[str, dict[tuple[str, str], PairMeasurement]] = {}
+        for pair, measured in self.pairs.items():
+            found.setdefault(pair[0], {})[pair] = measured
+        return found
+
+    @cached_property
+    def _answered(self) -> frozenset[str]:
+        """Vantages to which the partner gave any answer."""
+        return frozenset(
+            vantage
+            for (_, vantage), measured in self.pairs.items()
+            if any(call.status is not None for call in measured.calls)
         )

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 import jsonschema
 import pytest
 
-from onboarding.allowlist.actual import Actual, actual_of, places
+from onboarding.allowlist.actual import Actual, actual_of
 from onboarding.allowlist.clocks import business_days, days
 from onboarding.allowlist.ledger import Event, Ledger
 from onboarding.allowlist.network_view import (
@@ -20,6 +20,7 @@ from onboarding.allowlist.network_view import (
     Subnet,
     Vpc,
 )
+from onboarding.allowlist.own_egress import places
 from onboarding.allowlist.reconciliation import Report, reconcile
 from onboarding.allowlist.status_report import as_document, as_prometheus, as_text
 from onboarding.allowlist.verdicts import Row, Status

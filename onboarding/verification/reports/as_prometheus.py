@@ -1,7 +1,8 @@
 """The report as a node exporter textfile. One time series per result, its outcome as a label."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
+from onboarding.prometheus import Sample, exposition
 from onboarding.verification.model import Report
 
 _HELP = {
@@ -17,18 +18,10 @@ _HELP = {
 
 def render(report: Report) -> str:
     """Return the metrics in the text exposition format."""
-    families: dict[str, list[str]] = {name: [] for name in _HELP}
-    for name, labels, value in _samples(report):
-        told = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items() if text)
-        families[name].append(f"{name}{{{told}}} {value}")
-    lines = []
-    for name, samples in families.items():
-        if samples:
-            lines += [f"# HELP {name} {_HELP[name]}", f"# TYPE {name} gauge", *samples]
-    return "\n".join(lines) + "\n"
+    return exposition(_HELP, _samples(report))
 
 
-def _samples(report: Report) -> Iterator[tuple[str, Mapping[str, str | None], str]]:
+def _samples(report: Report) -> Iterator[Sample]:
     base = {"environment": report.environment}
     yield "flexpay_verify_exit_code", base, str(int(report.exit_code))
     yield "flexpay_verify_last_run_timestamp_seconds", base, f"{report.started_at.timestamp():.0f}"
@@ -51,7 +44,3 @@ def _samples(report: Report) -> Iterator[tuple[str, Mapping[str, str | None], st
     for merchant in report.merchants:
         value = str(int(merchant in report.order_proven))
         yield "flexpay_verify_order_proven", {**base, "merchant": merchant}, value
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
