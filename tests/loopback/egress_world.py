@@ -14,9 +14,9 @@ ACCOUNT = "123456789012"
 ZONES = ("use1-az1", "use1-az4", "use1-az6")
 
 
-def client(url: str, service: str = "ec2") -> Any:
+def client(url: str, service: str = "ec2", region: str = REGION) -> Any:
     return boto3.client(
-        service, region_name=REGION, endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test"
+        service, region_name=region, endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test"
     )
 
 
@@ -33,10 +33,13 @@ class EgressWorld:
     environment: str = "staging"
     zones: tuple[str, ...] = ZONES
     network: str = "10.64"
+    region: str = REGION
+    merchants: tuple[str, ...] = ("acme-air", "acme-shop")
+    ec2: Any = None
     outputs: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.ec2 = client(self.url)
+        self.ec2 = self.ec2 or client(self.url, region=self.region)
         self.vpc = self.ec2.create_vpc(
             CidrBlock=f"{self.network}.0.0/16", TagSpecifications=self.tagged("vpc")
         )["Vpc"]["VpcId"]
@@ -104,11 +107,10 @@ class EgressWorld:
         )
 
     def as_outputs(self) -> dict[str, Any]:
-        merchants = ("acme-air", "acme-shop")
         return {
             "contractVersion": 1,
             "environment": self.environment,
-            "region": REGION,
+            "region": self.region,
             "accountId": ACCOUNT,
             "partner": {
                 "serverUrl": "https://api.flexpay.example",
@@ -130,12 +132,12 @@ class EgressWorld:
             "merchants": {
                 name: {
                     "secretName": f"flexpay/{self.environment}/{name}",
-                    "secretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-abc123",
+                    "secretArn": f"arn:aws:secretsmanager:{self.region}:{ACCOUNT}:secret:{name}-abc123",
                     "integrationId": f"UP-12345678-{number}",
                     "legalEntity": f"Acme {name[5:].capitalize()}, Inc.",
                     "testOrder": "retail",
                 }
-                for number, name in enumerate(merchants, 1)
+                for number, name in enumerate(self.merchants, 1)
             },
             "kmsKeyArn": None,
             "readerPolicyArn": None,

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from onboarding.ledger_file import start
 from tests.loopback.aws_standin import Aws
+from tests.loopback.egress_world import EgressWorld
 from tests.loopback.toolkit import Toolkit, log_in, toolkit
 
 __all__ = ["toolkit"]
@@ -71,3 +73,38 @@ class TestOverview:
         assert missing.code == 2
         assert "staging.yaml" in missing.err
         assert not (listed.folder / "overview.html").exists()
+
+    def test_each_region_is_asked_once_however_many_environments_are_there(
+        self, listed: Toolkit, aws: Aws
+    ) -> None:
+        other = EgressWorld(aws.url, environment="production", zones=("use1-az1",), network="10.65")
+        second = other.write(listed.folder / "second.json")
+        start(listed.folder / "allowlist" / "production.yaml", "production")
+
+        def asked(*arguments: str) -> list[str]:
+            aws.control("DELETE", "calls")
+            said = listed.run(*arguments)
+            assert said.code in (0, 3), said.err
+            return sorted(call["action"] for call in aws.control("GET", "calls")["calls"])
+
+        alone = asked("overview")
+        assert "DescribeAddresses" in alone
+        assert asked("overview", "--outputs", second) == alone
+        assert asked("allowlist", "status", "--outputs", second) == alone
+
+    def test_what_stands_in_a_region_twice_is_told_to_the_environment_it_belongs_to(
+        self, listed: Toolkit, aws: Aws
+    ) -> None:
+        other = EgressWorld(aws.url, environment="production", zones=("use1-az1",), network="10.65")
+        start(listed.folder / "allowlist" / "production.yaml", "production")
+        (stray,) = other.addresses
+        other.addresses = []
+        other.outputs = other.as_outputs()
+        second = other.write(listed.folder / "second.json")
+        said = listed.run("allowlist", "status", "--json", "--outputs", second)
+        assert said.code == 1
+        by_name = {one["environment"]: one for one in said.json["environments"]}
+        assert {row["address"] for row in by_name["staging"]["addresses"]} == set(listed.world.ips)
+        assert {(row["address"], row["status"]) for row in by_name["production"]["addresses"]} == {
+            (stray["address"], "unmanaged")
+        }

@@ -1,4 +1,5 @@
 import json
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -470,3 +471,18 @@ def test_every_pair_is_judged_once_whatever_the_number(count: int) -> None:
 
     assert Counter(row.status for row in report.rows) == {Status.WAITING: count}
     assert proofs.looked_up == count
+
+
+def test_a_next_step_that_rows_share_is_told_once_and_named_by_each_of_them() -> None:
+    report = judged(environment(ACTIVE, declared(B)), there(A, B), ledger(event("submitted", 0, [B])))
+    text = as_text(report)
+
+    steps = {row.next_step for row in report.rows}
+    assert len(steps) == 2
+    assert all(text.count(step) == 1 for step in steps)
+    for row in report.rows:
+        (line,) = (line for line in text.splitlines() if str(row.address) in line and row.merchant in line)
+        (number,) = re.findall(rf"{row.status}\s+(\d+)\s", line)
+        assert f"next {number}: {row.next_step}" in text
+    told = as_document([report])["environments"][0]["addresses"]
+    assert [row["next"] for row in told] == [row.next_step for row in report.rows]
