@@ -6,6 +6,7 @@ rendered from the document, so that no two of them can disagree.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -264,11 +265,9 @@ def faults(document: Any) -> tuple[str, ...]:
         return tuple(found)
     if document["digest"]["value"] != digest_of(document):
         found.append("digest.value: does not fit the document, which was changed or damaged")
-    listed = [entry["address"] for entry in document["addresses"]]
+    listed = Counter(entry["address"] for entry in document["addresses"])
     found += [
-        f"addresses: {address} is listed twice"
-        for address in sorted(set(listed))
-        if listed.count(address) > 1
+        f"addresses: {address} is listed twice" for address, times in sorted(listed.items()) if times > 1
     ]
     if document["submission"] != submission_name(document["environment"], document["revision"]):
         found.append("submission: is not <environment>-rev-<revision>")

@@ -8,7 +8,7 @@ import pytest
 from onboarding.allowlist.actual import Actual
 from onboarding.allowlist.overview import Known, outcome, overview
 from onboarding.allowlist.reconciliation import reconcile
-from onboarding.allowlist.render.overview import overview_html, overview_text, segments
+from onboarding.allowlist.render.overview import NAMED, abridged, overview_html, overview_text, segments
 from onboarding.exit_codes import ExitCode
 from onboarding.proof import Order, Proof, Vantage
 from tests.unit.ledger_world import AIR, RAIL, START, A, B, C, declared, environment, event, ledger
@@ -175,3 +175,9 @@ def test_commands_in_a_step_are_told_from_words() -> None:
         (True, "c"),
     ]
     assert segments("nothing to run") == [(False, "nothing to run")]
+
+
+def test_a_step_that_many_addresses_wait_for_names_a_few_and_counts_the_others() -> None:
+    merchants = [f"{number} for acme-air" for number in range(NAMED + 3)]
+    assert abridged(merchants[:NAMED]) == ", ".join(merchants[:NAMED])
+    assert abridged(merchants) == f"{', '.join(merchants[:NAMED])} and 3 more"

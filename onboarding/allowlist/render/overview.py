@@ -1,12 +1,13 @@
 """The overview as text, and as one self-contained page for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from onboarding.allowlist.render.templates_of import render_template
 
 WORDS = {"ok": "in order", "finding": "finding", "waiting": "waiting", "cannot-tell": "cannot tell"}
 TODO = {"ok": "to do", "finding": "fix", "waiting": "waiting", "cannot-tell": "find out"}
+NAMED = 6
 SIGNS = {"ok": "✓", "finding": "✗", "waiting": "…", "cannot-tell": "?"}
 
 
@@ -26,7 +27,7 @@ def overview_text(document: Mapping[str, Any]) -> str:
                         f"    {one['address']}  {one['role'] or '-'}  {row['merchant']}: {row['verdict']}"
                     )
                     lines += [f"      warning: {warning}" for warning in row["warnings"]]
-        lines += [f"  next ({', '.join(step['about'])}): {step['step']}" for step in environment["next"]]
+        lines += [f"  next ({abridged(step['about'])}): {step['step']}" for step in environment["next"]]
         lines += [
             f"  {WORDS[way['result']]}: {way['reason']}" for way in environment["waysOutWithoutAddress"]
         ]
@@ -44,7 +45,14 @@ def overview_text(document: Mapping[str, Any]) -> str:
 def overview_html(document: Mapping[str, Any]) -> str:
     """Return the page: no script, nothing loaded from elsewhere; everything but constants is escaped."""
     values = {"document": document, "words": WORDS, "signs": SIGNS, "todo": TODO, "segments": segments}
+    values |= {"abridged": abridged}
     return render_template("overview.html.j2", values)
+
+
+def abridged(about: Sequence[str]) -> str:
+    """Return the first few names and how many more there are; all of them stand in the table beside it."""
+    more = len(about) - NAMED
+    return ", ".join(about[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def segments(text: str) -> list[tuple[bool, str]]:
