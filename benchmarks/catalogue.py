@@ -1,6 +1,6 @@
 """Every benchmark, in the order of the page."""
 
-from benchmarks import function_import, ledger, up, verify
+from benchmarks import function_import, ledger, scale, up, verify
 from benchmarks.figures import Benchmark
 
 ALL: tuple[Benchmark, ...] = (
@@ -8,4 +8,5 @@ ALL: tuple[Benchmark, ...] = (
     verify.BENCHMARK,
     function_import.BENCHMARK,
     ledger.BENCHMARK,
+    scale.BENCHMARK,
 )
