@@ -30,6 +30,7 @@ MERCHANTS = (10, 50, 100, 200)
 BESIDE = 10
 """Environments while merchants grow."""
 COMMANDS = ("allowlist status", "overview --html", "allowlist draft", "verify")
+QUICK_SECONDS = 4.0
 LINEAR = 1.2
 """Allowed over the straight line, since machines are noisy; what grows with the square comes to 1.9."""
 
@@ -49,9 +50,12 @@ class Runner:
         }
 
     def all(self, kept: dict[str, list[Cost]]) -> None:
-        """Run every command once and keep what it cost."""
+        """Run every command and keep its cost: of a quick one, where noise weighs most, the better of two."""
         for command in COMMANDS:
-            kept.setdefault(command, []).append(self.run(command))
+            cost = self.run(command)
+            if cost.own < QUICK_SECONDS:
+                cost = min(cost, self.run(command), key=lambda one: one.own)
+            kept.setdefault(command, []).append(cost)
 
     def run(self, command: str) -> Cost:
         """Run one of COMMANDS; `draft` and `verify` are about one environment, the others about all."""
@@ -189,8 +193,8 @@ BENCHMARK = Benchmark(
     f"{MERCHANTS[-1]} merchants in each of them, time, memory and calls to AWS grow linearly or less.",
     how="cold processes, from contract files, ledgers and the AWS stand-in, in one account with "
     f"{len(REGIONS) * len(ZONES)} addresses per environment. `draft` and `verify` are about one environment "
-    "and run beside the others. Verifier functions are stubs that answer after as long as the function's own "
-    "code took just before. Held is the last size against a straight line through the smaller ones: 1 is "
-    "linear, growth with the square comes to 1.9.",
+    "and run beside the others; of quick commands the better of two runs counts. Verifier functions are "
+    "stubs that answer after as long as the function's own code took just before. Held is the last size "
+    "against a straight line through the smaller ones: 1 is linear, growth with the square comes to 1.9.",
     measure=measure,
 )
