@@ -67,14 +67,15 @@ class Project:
         )
 
     def pulumi(
-        self, *arguments: str, extra: Mapping[str, str] | None = None
+        self, *arguments: str, extra: Mapping[str, str] | None = None, timeout: float = TIMEOUT_SECONDS
     ) -> subprocess.CompletedProcess[str]:
         """Run pulumi on the sandbox stack."""
-        return self.run("pulumi", *arguments, "--stack", STACK, "--non-interactive", extra=extra)
+        command = ("pulumi", *arguments, "--stack", STACK, "--non-interactive")
+        return self.run(*command, extra=extra, timeout=timeout)
 
-    def up(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def up(self, *arguments: str, timeout: float = TIMEOUT_SECONDS) -> subprocess.CompletedProcess[str]:
         """Run ``pulumi up`` and insist that it succeeds."""
-        done = self.pulumi("up", "--yes", "--skip-preview", *arguments)
+        done = self.pulumi("up", "--yes", "--skip-preview", *arguments, timeout=timeout)
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
