@@ -4,7 +4,9 @@ A `Trace` is laid out per call, and the connection that serves the call writes i
 in a context variable, because between the call and its connection lie requests and urllib3.
 """
 
+import errno
 import hashlib
+import os
 import socket
 import ssl
 import threading
@@ -68,7 +70,14 @@ class BoundedSocket(ssl.SSLSocket):
             left, patience = trace.remaining(), self.gettimeout()
             if patience is None or left < patience:
                 self.settimeout(left)
-        got = super().recv_into(buffer, nbytes, flags)
+        # else an end without TLS's farewell, and on some Pythons a reset too, would look like a clean end
+        self.suppress_ragged_eofs = False
+        try:
+            got = super().recv_into(buffer, nbytes, flags)
+        except ssl.SSLEOFError:
+            if was_reset(self):
+                raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from None
+            got = 0
         if trace is not None and trace.phase is Phase.FIRST_BYTE and trace.sent_at is not None:
             trace.spent.setdefault(Phase.FIRST_BYTE, monotonic() - trace.sent_at)
         return got
@@ -76,6 +85,19 @@ class BoundedSocket(ssl.SSLSocket):
     def __del__(self) -> None:
         # when the peer resets before the handshake, CPython's ssl raises and leaves the socket open
         self.close()
+
+
+def was_reset(connected: socket.socket) -> bool:
+    """Tell whether the peer ended a connection by a reset: then it has no peer any more.
+
+    After a FIN the kernel still names the peer. Before 3.12.3, Python's ssl reports both alike
+    (https://github.com/python/cpython/issues/115627).
+    """
+    try:
+        connected.getpeername()
+    except OSError:
+        return True
+    return False
 
 
 class TimedConnection(HTTPSConnection):

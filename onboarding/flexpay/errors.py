@@ -25,6 +25,7 @@ class Kind(StrEnum):
     TLS_UNTRUSTED = "tls-untrusted"
     TLS = "tls"
     RESET = "reset"
+    RESET_BODY = "reset-body"
     TRUNCATED = "truncated"
     TOO_LARGE = "too-large"
     MALFORMED = "malformed"
@@ -87,6 +88,7 @@ _FACTS = {
     Kind.TLS_UNTRUSTED: "the server's certificate is not signed by a trusted authority",
     Kind.TLS: "the TLS handshake failed",
     Kind.RESET: "the connection was cut",
+    Kind.RESET_BODY: "the answer began, and the connection was reset",
     Kind.TRUNCATED: "the answer was cut short",
     Kind.TOO_LARGE: "the answer is far too large",
     Kind.MALFORMED: "what came back is not an HTTP answer",
@@ -130,6 +132,7 @@ _NEXT = {
     Kind.TLS_UNTRUSTED: "check partner.caBundle, and whether a proxy intercepts TLS on the way",
     Kind.TLS: "check that TLS 1.2 or newer passes the way out, and that the port speaks TLS",
     Kind.RESET: _BLOCK_OR_OUTAGE,
+    Kind.RESET_BODY: "run again; if it stays so, report it to the partner",
     Kind.TRUNCATED: "run again; if it stays so, report it to the partner",
     Kind.TOO_LARGE: "check partner.serverUrl: this does not look like the partner's API",
     Kind.MALFORMED: "check partner.serverUrl: this does not look like the partner's API",

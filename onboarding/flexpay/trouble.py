@@ -65,7 +65,9 @@ def _ending(cause: BaseException, trace: Trace) -> tuple[Kind, str] | None:
         case http.client.IncompleteRead() | urllib3.exceptions.IncompleteRead():
             return Kind.TRUNCATED, "the answer ended before its announced length"
         case _ if isinstance(cause, _CUT) and not isinstance(cause, requests.RequestException):
-            return Kind.RESET, f"the connection was cut in phase {trace.phase}"
+            # once an answer has begun, no list has turned the address away
+            kind = Kind.RESET_BODY if trace.phase is Phase.BODY else Kind.RESET
+            return kind, f"the connection was cut in phase {trace.phase}"
         case http.client.HTTPException() | urllib3.exceptions.DecodeError():
             return Kind.MALFORMED, "not an HTTP answer"
     return None
