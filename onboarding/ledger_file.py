@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from onboarding.allowlist.ledger import Event, Ledger
 from onboarding.allowlist.ledger_text import parse, render
 from onboarding.errors import CannotTell, InputError
@@ -88,6 +86,8 @@ def _write(path: Path, ledger: Ledger) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - most commands only read, and need not pay for it
+
     target = path.resolve()
     lock = FileLock(f"{target}.lock")
     try:

@@ -1,12 +1,13 @@
 """The last proof per merchant and address: when a token was issued and an order reached from there.
 
-Standard library only: the function bundle carries this module. Functions write proofs to the
-environment's bucket, local runs to ``.flexpay/proof`` in the project; both use ``to_json`` and the
-same names.
+Standard library only: the function bundle carries this module. Local runs write each proof to a file
+of its own in ``.flexpay/proof``; a function writes those of one run into one object of the
+environment's bucket, so that reading them takes few calls however many merchants there are.
 """
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -57,33 +58,69 @@ class Proof:
 
     @property
     def name(self) -> str:
-        """Where it is kept, below the store: ``production/acme-air@203.0.113.10.json``."""
+        """Where it is kept alone, below the store: ``production/acme-air@203.0.113.10.json``."""
         return f"{self.environment}/{self.merchant}@{self.address}.json"
 
 
+def name_together(proofs: Sequence[Proof]) -> str:
+    """Return where proofs of one run and address are kept: ``production/203.0.113.10/2c26b46b68ffc68f.json``.
+
+    The name follows from the merchants that are in it, and from them alone. A run that proves the
+    same ones takes the last one's place, and one that proves fewer leaves the others' last proof
+    where it is: whoever writes may neither read nor delete.
+    """
+    ((environment, address),) = {(one.environment, one.address) for one in proofs}
+    merchants = "\n".join(sorted({one.merchant for one in proofs}))
+    return f"{environment}/{address}/{hashlib.sha256(merchants.encode()).hexdigest()[:16]}.json"
+
+
 def to_json(proof: Proof) -> str:
-    """Return the object that is stored."""
-    return json.dumps(
-        {
-            "proofVersion": PROOF_VERSION,
-            "environment": proof.environment,
-            "merchant": proof.merchant,
-            "address": str(proof.address),
-            "provenAt": proof.proven_at.astimezone(UTC).isoformat(timespec="seconds"),
-            "vantage": proof.vantage,
-            "order": proof.order,
-            "source": proof.source,
-            "runId": proof.run_id,
-        },
-        indent=2,
-    )
+    """Return one proof as it is stored."""
+    return json.dumps(_document(proof), indent=2)
+
+
+def to_json_together(proofs: Sequence[Proof]) -> str:
+    """Return the proofs of one run as they are stored in one object: a list, by merchant."""
+    return json.dumps([_document(one) for one in sorted(proofs, key=lambda one: one.merchant)], indent=2)
+
+
+def _document(proof: Proof) -> dict[str, Any]:
+    return {
+        "proofVersion": PROOF_VERSION,
+        "environment": proof.environment,
+        "merchant": proof.merchant,
+        "address": str(proof.address),
+        "provenAt": proof.proven_at.astimezone(UTC).isoformat(timespec="seconds"),
+        "vantage": proof.vantage,
+        "order": proof.order,
+        "source": proof.source,
+        "runId": proof.run_id,
+    }
+
+
+_AGAIN = "remove it and run `flexpay-onboard verify` again"
 
 
 def from_json(text: str, *, source: str) -> Proof:
-    """Parse a stored object. ``source`` names it in messages. Raises InputError."""
-    again = "remove it and run `flexpay-onboard verify` again"
+    """Parse one stored proof. ``source`` names it in messages. Raises InputError."""
+    return _proof(_parsed(text, source), source)
+
+
+def from_json_together(text: str, *, source: str) -> tuple[Proof, ...]:
+    """Parse an object that holds a list of proofs, or one alone. Raises InputError as ``from_json``."""
+    raw = _parsed(text, source)
+    return tuple(_proof(one, source) for one in (raw if isinstance(raw, list) else [raw]))
+
+
+def _parsed(text: str, source: str) -> Any:
     try:
-        raw: Any = json.loads(text)
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{source}: not a proof: {error}", hint=_AGAIN) from None
+
+
+def _proof(raw: Any, source: str) -> Proof:
+    try:
         version = raw["proofVersion"]
         if version != PROOF_VERSION:
             raise InputError(
@@ -104,9 +141,9 @@ def from_json(text: str, *, source: str) -> Proof:
             run_id=_text(raw, "runId"),
         )
     except KeyError as error:
-        raise InputError(f"{source}: {error.args[0]}: missing", hint=again) from None
-    except (ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"{source}: not a proof: {error}", hint=again) from None
+        raise InputError(f"{source}: {error.args[0]}: missing", hint=_AGAIN) from None
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{source}: not a proof: {error}", hint=_AGAIN) from None
 
 
 def _text(raw: Mapping[str, Any], key: str) -> str:
@@ -114,6 +151,16 @@ def _text(raw: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(f"{key}: must be text, found {value!r}")
     return value
+
+
+def newest(proofs: Iterable[Proof]) -> dict[Pair, Proof]:
+    """Return the last proof of each pair."""
+    found: dict[Pair, Proof] = {}
+    for one in proofs:
+        pair = one.merchant, one.address
+        if pair not in found or found[pair].proven_at <= one.proven_at:
+            found[pair] = one
+    return found
 
 
 def last_proofs(local: Mapping[Pair, Proof], cloud: Mapping[Pair, Proof]) -> dict[Pair, Proof]:

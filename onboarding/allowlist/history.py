@@ -112,7 +112,6 @@ def as_data(
 ) -> dict[str, Any]:
     """Return the selected events as JSON values, the way the ledger writes them."""
     return {
-        "ledgerVersion": 1,
         "environment": ledger.environment,
         "events": [{"id": event.id, **content(event)} for event in selected(ledger, merchants, addresses)],
     }

@@ -28,6 +28,8 @@ from onboarding.errors import CannotTell, Finding, InputError
 from onboarding.exit_codes import ExitCode, worst
 
 if TYPE_CHECKING:
+    from ipaddress import IPv4Address
+
     from onboarding.allowlist.submission import Gap
 
 
@@ -155,7 +157,9 @@ def list_(
         raise CannotTell(f"{environment.name}: AWS gave no usable answer: {why}")
     rows = inventory(environment, views, books)
     if as_json:
-        terminal.product(json.dumps({"environment": environment.name, "addresses": rows}, indent=2))
+        terminal.product(
+            json.dumps({"addressesVersion": 1, "environment": environment.name, "addresses": rows}, indent=2)
+        )
     else:
         terminal.product(inventory_text(rows))
     raise typer.Exit(ExitCode.FINDING if any(row["state"] == "missing" for row in rows) else ExitCode.HOLDS)
@@ -230,7 +234,16 @@ def recover(
         said = f"{wanted} is ours again"
     if as_json:
         terminal.product(
-            json.dumps({"address": str(wanted), "allocationId": allocation_id, "slot": slot, "region": place})
+            json.dumps(
+                {
+                    "recoveryVersion": 1,
+                    "address": str(wanted),
+                    "allocationId": allocation_id,
+                    "slot": slot,
+                    "region": place,
+                },
+                indent=2,
+            )
         )
         return
     terminal.product(
@@ -270,7 +283,7 @@ def release(
     clients = Clients()
     held = next((one for one in allocations_of(clients, place) if one.address == wanted), None)
     if held is None:
-        terminal.product(f"{wanted} is not allocated in {place}: nothing to release")
+        _released(wanted, None, f"{wanted} is not allocated in {place}: nothing to release", as_json)
         return
     reasons = obstacles(wanted, held, ledgers)
     if deployed and any(one.address == wanted for one in deployed.addresses):
@@ -285,7 +298,9 @@ def release(
             raise InputError("nobody is there to confirm the release", hint="pass --yes; it is for good")
         typer.confirm(f"Release {wanted} ({held.allocation_id}) for good?", abort=True, err=True)
     AllocationKeeper(clients.client("ec2", place, attempts=1)).release(held.allocation_id)
-    if as_json:
-        terminal.product(json.dumps({"released": str(wanted), "allocationId": held.allocation_id}))
-    else:
-        terminal.product(f"{wanted} ({held.allocation_id}) is released")
+    _released(wanted, held.allocation_id, f"{wanted} ({held.allocation_id}) is released", as_json)
+
+
+def _released(address: "IPv4Address", allocation_id: str | None, said: str, as_json: bool) -> None:
+    content = {"releaseVersion": 1, "released": str(address), "allocationId": allocation_id}
+    terminal.product(json.dumps(content, indent=2) if as_json else said)

@@ -213,7 +213,15 @@ def _report(path: Path, ledger: Ledger, events: "tuple[Event, ...]", what: str, 
     if as_json:
         made = [{"id": event.id, **content(event)} for event in events]
         terminal.product(
-            json.dumps({"ledger": str(path), "environment": ledger.environment, "recorded": made}, indent=2)
+            json.dumps(
+                {
+                    "recordVersion": 1,
+                    "ledger": str(path),
+                    "environment": ledger.environment,
+                    "recorded": made,
+                },
+                indent=2,
+            )
         )
     elif not events:
         terminal.product(f"{path}: already recorded: {what}; nothing was changed")
@@ -253,8 +261,8 @@ def history(
             hint=f"it knows {', '.join(sorted(known)) or 'none yet'}",
         )
     if as_json:
-        data = [as_data(one, merchants, addresses) for one in ledgers]
-        terminal.product(json.dumps(data[0] if len(data) == 1 else data, indent=2, ensure_ascii=False))
+        data = {"historyVersion": 1, "ledgers": [as_data(one, merchants, addresses) for one in ledgers]}
+        terminal.product(json.dumps(data, indent=2, ensure_ascii=False))
     else:
         terminal.product("\n\n".join(as_story(one, merchants, addresses) for one in ledgers))
 
@@ -297,7 +305,11 @@ def check(
             {"ledger": str(path), "events": count, "against": compared, "findings": findings}
             for path, count, compared, findings in rows
         ]
-        terminal.product(json.dumps({"verdict": "fail" if failed else "pass", "ledgers": data}, indent=2))
+        terminal.product(
+            json.dumps(
+                {"checkVersion": 1, "verdict": "fail" if failed else "pass", "ledgers": data}, indent=2
+            )
+        )
     for path, count, compared, findings in () if as_json else rows:
         terminal.product(
             f"{path}: {count} events, {'valid' if not findings else f'{len(findings)} findings'}"

@@ -179,7 +179,7 @@ def _package(
 ) -> tuple[dict[str, Any], Mapping[str, str], str]:
     """Return document, files and what to say about the revision; an unchanged one keeps its date."""
     from onboarding.allowlist import drafting
-    from onboarding.allowlist.render import render_package
+    from onboarding.allowlist.render.package import render_package
     from onboarding.allowlist.submission import faults, to_document
     from onboarding.errors import Finding
     from onboarding.submission_folder import SubmissionFolder
@@ -237,7 +237,12 @@ def _report(document: Mapping[str, Any], target: Path, note: str, as_json: bool)
             f"warning: {len(document['incomplete'])} findings stand inside; not for submission as it is"
         )
     if as_json:
-        summary = {"folder": str(target), "unchanged": note.startswith("nothing"), "submission": document}
+        summary = {
+            "draftVersion": 1,
+            "folder": str(target),
+            "unchanged": note.startswith("nothing"),
+            "submission": document,
+        }
         terminal.product(json.dumps(summary, indent=2, ensure_ascii=False))
         return
     said = reading(document)

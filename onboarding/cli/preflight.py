@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from onboarding.preflight.values import Result
     from stacks.model import StackConfig
 
-FORMAT_VERSION = 1
+PREFLIGHT_VERSION = 1
 
 
 def preflight(
@@ -53,7 +53,9 @@ def preflight(
             facts = gather_facts(clients, config, addresses)
         reports.append((name, judge(config, facts)))
     if as_json:
-        terminal.product(json.dumps({"version": FORMAT_VERSION, "stacks": _data(reports)}, indent=2))
+        terminal.product(
+            json.dumps({"preflightVersion": PREFLIGHT_VERSION, "stacks": _data(reports)}, indent=2)
+        )
     else:
         terminal.product("\n\n".join(_text(name, results) for name, results in reports))
     raise typer.Exit(worst(exit_code(results) for _, results in reports))

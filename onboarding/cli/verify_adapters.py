@@ -184,7 +184,7 @@ class Store:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._clients = Clients()
-        self._making = threading.Lock()
+        self._knowing = threading.Lock()
         self._locks: dict[tuple[str, str], threading.Lock] = {}
         self._read: dict[tuple[str, str], ClientCredentials | ToolkitError] = {}
 
@@ -201,11 +201,10 @@ class Store:
         threading.Thread(target=work, daemon=True, name="read ahead").start()
 
     def client(self, service: str, region: str) -> Any:
-        """Return an AWS client; from any thread, while making clients is for one thread at a time."""
-        with self._making:
-            return self._clients.client(
-                service, region, attempts=AWS_ATTEMPTS, read_timeout_seconds=AWS_READ_TIMEOUT_SECONDS
-            )
+        """Return an AWS client; from any thread."""
+        return self._clients.client(
+            service, region, attempts=AWS_ATTEMPTS, read_timeout_seconds=AWS_READ_TIMEOUT_SECONDS
+        )
 
     def reader(self, address: IPv4Address | None) -> Callable[[str], ClientCredentials]:
         """Return the reader for calls from an address: its own region's store."""
@@ -220,7 +219,7 @@ class Store:
         stack = next((one for one in holders if one.region == region), holders[0])
         key = (stack.region, merchant)
         client = self.client("secretsmanager", stack.region)
-        with self._making:
+        with self._knowing:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
             if key not in self._read:

@@ -64,7 +64,7 @@ def listing(*, as_json: bool) -> str:
             {"id": check.id, "title": check.title, "per": check.scope.value, "required": check.required}
             for check in CHECKS
         ]
-        return json.dumps({"checks": checks, "reports": list(FORMATS)}, indent=2)
+        return json.dumps({"checksVersion": 1, "checks": checks, "reports": list(FORMATS)}, indent=2)
     width = max(len(check.id) for check in CHECKS)
     lines = []
     for check in CHECKS:

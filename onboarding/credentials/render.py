@@ -9,7 +9,7 @@ from onboarding.credentials.record import Basis, Record
 from onboarding.credentials.revocation import Revocation, letter
 from onboarding.deployment import Merchant
 
-FORMAT_VERSION = 1
+CREDENTIALS_VERSION = 1
 
 
 def as_text(summary: Summary, environment: str, merchant: Merchant) -> str:
@@ -27,7 +27,7 @@ def as_json(summary: Summary, environment: str, merchant: Merchant, *, action: s
     """Return the versioned form for pipelines."""
     return json.dumps(
         {
-            "version": FORMAT_VERSION,
+            "credentialsVersion": CREDENTIALS_VERSION,
             "environment": environment,
             "merchant": merchant.name,
             "action": action,

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from onboarding.credentials.record import Record, record_of
-from onboarding.credentials.render import FORMAT_VERSION, ground, record_json
+from onboarding.credentials.render import ground, record_json
 from onboarding.credentials.versions import SecretState, Version
 from onboarding.errors import ToolkitError
 from onboarding.exit_codes import ExitCode, worst
 from onboarding.proof import Pair, Proof
+
+CREDENTIALS_STATUS_VERSION = 1
 
 
 class Condition(StrEnum):
@@ -112,7 +114,7 @@ def as_json(rows: Sequence[Row], now: datetime) -> str:
     """Return the versioned form for pipelines."""
     return json.dumps(
         {
-            "version": FORMAT_VERSION,
+            "credentialsStatusVersion": CREDENTIALS_STATUS_VERSION,
             "secrets": [_json(row, now) for row in rows],
             "disagreements": disagreements(rows),
         },

@@ -2,12 +2,13 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from onboarding.aws.clients import Clients
 from onboarding.deployment import Orders, Partner
 from onboarding.flexpay.credentials import ClientCredentials
 from onboarding.proof import Proof
@@ -41,8 +42,8 @@ class Cloud:
     """Secret name → what is in use now."""
     version: Callable[[str, str, str], ClientCredentials]
     """Secret name, version ID and stage → what is stored there. Raises a ToolkitError."""
-    keep: Callable[[Proof], None]
-    """Writes a proof to the environment's bucket. Raises a ToolkitError."""
+    keep: Callable[[Sequence[Proof]], None]
+    """Writes what one run proved to the environment's bucket. Raises a ToolkitError."""
     count: Callable[[Mapping[str, float]], None]
     """Metric → value."""
 
@@ -71,12 +72,12 @@ def read_deployment(root: Path, variables: Mapping[str, str]) -> Deployment:
 def cloud_of(deployment: Deployment) -> Cloud:
     """Return AWS as this function reaches it, with the role it runs under."""
     region = os.environ.get("AWS_REGION", "")
+    clients = Clients()
 
     def store() -> "SecretStore":
-        from onboarding.aws.clients import Clients  # noqa: PLC0415 - calls without AWS need not pay for it
-        from onboarding.aws.secret_store import SecretStore  # noqa: PLC0415
+        from onboarding.aws.secret_store import SecretStore  # noqa: PLC0415 - calls without AWS need none of it
 
-        return SecretStore(Clients().client("secretsmanager", region, attempts=3))
+        return SecretStore(clients.client("secretsmanager", region, attempts=3))
 
     def credentials(secret: str) -> ClientCredentials:
         return store().current(secret)
@@ -84,18 +85,15 @@ def cloud_of(deployment: Deployment) -> Cloud:
     def version(secret: str, version_id: str, stage: str) -> ClientCredentials:
         return store().version(secret, stage, version_id=version_id)
 
-    def keep(proof: Proof) -> None:
-        from onboarding.aws.clients import Clients  # noqa: PLC0415
+    def keep(proofs: Sequence[Proof]) -> None:
         from onboarding.aws.proof_bucket import ProofBucket  # noqa: PLC0415
 
         assert deployment.proof_bucket  # noqa: S101 - asked for before
-        ProofBucket(Clients().client("s3", region), deployment.proof_bucket).write(proof)
+        ProofBucket(clients.client("s3", region), deployment.proof_bucket).write(proofs)
 
     def count(values: Mapping[str, float]) -> None:
-        from onboarding.aws.clients import Clients  # noqa: PLC0415
-
         dimensions = {"Environment": deployment.environment, "Zone": deployment.place}
-        Clients().client("cloudwatch", region).put_metric_data(
+        clients.client("cloudwatch", region).put_metric_data(
             Namespace=VERIFIER_METRICS,
             MetricData=[
                 {

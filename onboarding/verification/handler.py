@@ -199,25 +199,24 @@ class _Here:
         address = self._deployment.address
         if address is None or not self._deployment.proof_bucket or not self._seen_right(place):
             return [], f"calls of {self._deployment.place} were not seen to leave from {address}"
-        kept, trouble = [], ""
-        for one in pairs:
-            if not (one.token and one.token.ok and one.reachable and one.reachable.ok):
-                continue
-            ordered = one.order is not None and one.order.ok
-            proof = Proof(
+        proofs = [
+            Proof(
                 environment=self._deployment.environment,
                 merchant=one.merchant,
                 address=address,
                 proven_at=self._now,
                 vantage=Origin.FUNCTION,
-                order=Order.PROVEN if ordered else Order.NOT_PROVEN,
+                order=Order.PROVEN if one.order is not None and one.order.ok else Order.NOT_PROVEN,
                 source=self._deployment.place,
                 run_id=run_id,
             )
-            try:
-                self._cloud.keep(proof)
-            except ToolkitError as error:
-                trouble = str(error)
-            else:
-                kept.append(one.merchant)
-        return kept, trouble
+            for one in pairs
+            if one.token and one.token.ok and one.reachable and one.reachable.ok
+        ]
+        if not proofs:
+            return [], ""
+        try:
+            self._cloud.keep(proofs)
+        except ToolkitError as error:
+            return [], str(error)
+        return [one.merchant for one in proofs], ""

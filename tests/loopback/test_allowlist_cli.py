@@ -321,8 +321,10 @@ def test_history_tells_who_said_what_when_and_where_that_leaves_us(desk: Desk) -
 
     only_rail = desk.run("history", "-m", RAIL).out
     assert "approved by the partner" not in only_rail
-    assert len(desk.run("history", "--json").json["events"]) == 3
+    assert len(desk.run("history", "--json").json["ledgers"][0]["events"]) == 3
     assert desk.run("history", "-m", "acme-bus").code == 2
+    repeated = desk.record("submitted", "FPX-1", "-a", str(ONE), "-a", str(TWO), "--json")
+    assert repeated.json["environment"] == "production"
 
 
 def test_check_needs_no_outputs_and_judges_every_ledger(desk: Desk) -> None:

@@ -144,6 +144,8 @@ def test_a_released_address_comes_back_tagged_with_the_settings_that_adopt_it(
     assert again.code == 0
     assert "still ours" in again.out
     assert back["AllocationId"] in again.out
+    as_json = recover(toolkit, lost["PublicIp"], "use1-az1/2", "--json").json
+    assert (as_json["allocationId"], as_json["slot"]) == (back["AllocationId"], "use1-az1/2")
 
 
 def test_a_lost_answer_never_makes_a_second_address(toolkit: Toolkit, aws: Aws) -> None:
@@ -219,10 +221,15 @@ def test_a_retired_address_is_released_once_and_a_second_time_is_no_error(toolki
     assert "pulumi state unprotect" in declared.err
     assert address["PublicIp"] in held(aws)
     undeclare(toolkit, address["PublicIp"])
-    said = release(toolkit, address["PublicIp"])
+    said = release(toolkit, address["PublicIp"], "--json")
     assert said.code == 0, said.err
+    assert (said.json["released"], said.json["allocationId"]) == (
+        address["PublicIp"],
+        address["AllocationId"],
+    )
     assert address["PublicIp"] not in held(aws)
     assert "nothing to release" in release(toolkit, address["PublicIp"]).out
+    assert release(toolkit, address["PublicIp"], "--json").json["allocationId"] is None
 
 
 def test_one_merchant_in_another_environments_ledger_is_enough_to_keep_it(toolkit: Toolkit, aws: Aws) -> None:

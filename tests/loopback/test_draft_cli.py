@@ -84,6 +84,7 @@ def test_drafting_again_rewrites_nothing(toolkit: Toolkit) -> None:
     first, stamps = toolkit.files(), [path.stat().st_mtime_ns for path in toolkit.out.rglob("*.*")]
     time.sleep(1.1)
     assert "nothing changed" in toolkit.draft().out
+    assert toolkit.draft("--json").json["unchanged"] is True
     assert toolkit.files() == first
     assert [path.stat().st_mtime_ns for path in toolkit.out.rglob("*.*")] == stamps
 

@@ -1,7 +1,7 @@
 """What a function does with an event: nothing it was not deployed for, and nothing twice."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -37,6 +37,7 @@ class Cloud:
     def __init__(self, trouble: CannotTell | None = None) -> None:
         self.asked: list[str] = []
         self.kept: list[Proof] = []
+        self.writes = 0
         self.counted: dict[str, float] = {}
         self._trouble = trouble
 
@@ -48,10 +49,11 @@ class Cloud:
         self.asked.append(f"{secret} {version_id} {stage}")
         return ClientCredentials("client", Hidden(SECRET))
 
-    def keep(self, proof: Proof) -> None:
+    def keep(self, proofs: Sequence[Proof]) -> None:
         if self._trouble:
             raise self._trouble
-        self.kept.append(proof)
+        self.writes += 1
+        self.kept += proofs
 
     def count(self, values: Mapping[str, float]) -> None:
         self.counted.update(values)
@@ -138,6 +140,7 @@ def test_it_measures_whom_it_is_asked_for_and_keeps_their_proof(world: World) ->
         ("acme-shop", ADDRESS, Order.NOT_PROVEN),
     }
     assert set(cloud.asked) == set(SECRETS.values())
+    assert cloud.writes == 1
 
 
 def test_each_order_is_placed_by_exactly_one_call(world: World) -> None:
@@ -160,6 +163,10 @@ def test_no_proof_of_a_merchant_that_was_turned_away(world: World) -> None:
     world.refused = {"acme-shop"}
     cloud = Cloud()
     assert ask(measure(PairJob("acme-air"), PairJob("acme-shop")), cloud)["kept"] == ["acme-air"]
+    assert [one.merchant for one in cloud.kept] == ["acme-air"]
+    world.refused |= {"acme-air"}
+    assert ask(measure(PairJob("acme-air"), PairJob("acme-shop")), cloud)["kept"] == []
+    assert cloud.writes == 1
 
 
 def test_a_bucket_that_does_not_answer_leaves_the_measurements_alone(world: World) -> None:

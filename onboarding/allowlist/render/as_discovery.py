@@ -6,13 +6,13 @@ from typing import Any
 from onboarding.allowlist.discovery import Egress, Exit, Kind, Retained
 from onboarding.allowlist.submission import Gap
 
-FORMAT_VERSION = 1
+DISCOVERY_VERSION = 1
 
 
 def as_data(found: Iterable[Egress], kept: Iterable[Retained], gaps: Iterable[Gap]) -> dict[str, Any]:
     """Return everything as JSON values."""
     return {
-        "version": FORMAT_VERSION,
+        "discoveryVersion": DISCOVERY_VERSION,
         "vpcs": [
             {
                 "vpcId": egress.vpc_id,

@@ -1,0 +1,50 @@
+"""Finds k6 to compare with: an installed one, the cache's, or one that Go installs there once."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from sandbox.engine.cli import cache_folder
+
+VERSION = "v1.8.1"
+MODULE = f"go.k6.io/k6@{VERSION}"
+SCRIPT = Path(__file__).with_name("verify.k6.js")
+INSTALL_SECONDS = 1800
+
+
+def find() -> tuple[Path | None, str]:
+    """Return k6, or None, and what can be said about it.
+
+    Installs it into the user's cache folder where Go is there: about 5 minutes on 2 cores, once.
+    """
+    if installed := shutil.which("k6"):
+        return Path(installed), f"k6 of PATH ({installed})"
+    folder = cache_folder(os.environ).parents[1] / "k6" / VERSION
+    kept = folder / "k6"
+    if not kept.exists():
+        go = shutil.which("go")
+        if go is None:
+            return None, "there is no k6 on PATH, and no Go to install it with"
+        print(f"installing k6 {VERSION} into {folder}: about 5 minutes, once", flush=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            done = subprocess.run(
+                [go, "install", MODULE],
+                env={**os.environ, "GOBIN": str(folder)},
+                capture_output=True,
+                text=True,
+                timeout=INSTALL_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return None, f"`go install {MODULE}` did not end within {INSTALL_SECONDS // 60} minutes"
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no word about why"])[-1]
+            return None, f"`go install {MODULE}` ended with {done.returncode}: {last}"
+    return kept, f"k6 {VERSION}"
+
+
+def command(k6: Path) -> list[str]:
+    """Return the command that makes the calls of `verify` once; FACTS names the file it reads."""
+    return [str(k6), "run", "--quiet", "--no-usage-report", "--summary-mode=disabled", str(SCRIPT)]
