@@ -154,7 +154,7 @@ def lifetime_of(stated: Any) -> tuple[float, tuple[str, ...]]:
     if stated > LONGEST_LIFETIME_SECONDS:
         hours = int(LONGEST_LIFETIME_SECONDS // 3600)
         return LONGEST_LIFETIME_SECONDS, (f"expires_in is more than {hours} hours; counted as {hours} hours",)
-    if not math.isfinite(stated) or stated <= 0:
+    if not stated > 0:  # so that what is not a number is not positive either
         return DEFAULT_LIFETIME_SECONDS, ("expires_in is not a positive number; 1800 s assumed",)
     return float(stated), ()
 

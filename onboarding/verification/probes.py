@@ -123,7 +123,7 @@ def probe_unknown_client(
         f"flexpay-onboard-probe-{secrets.token_hex(8)}", Hidden(secrets.token_urlsafe(24))
     )
     done, answer = ask_token(session, partner.server_url, stranger, limits=limits)
-    return _refusal("token for an unknown client", done, got_in=isinstance(answer, Token))
+    return _refusal("token for an unknown client", done, None if isinstance(answer, Token) else answer)
 
 
 def probe_unknown_token(
@@ -132,7 +132,7 @@ def probe_unknown_token(
     """Post an incomplete order with a made-up token; the hoped-for answer is 401."""
     made_up = BearerAuth(Hidden(secrets.token_urlsafe(32)))
     done = post_order(session, partner, made_up, INCOMPLETE_ORDER, limits=limits)
-    return _refusal("order with an unknown token", done, got_in=reached(done) is None)
+    return _refusal("order with an unknown token", done, _kept_out(done))
 
 
 def probe_without_token(
@@ -140,14 +140,17 @@ def probe_without_token(
 ) -> CallRecord:
     """Post an incomplete order without any Authorization; the hoped-for answer is 401."""
     done = post_order(session, partner, NoAuthorization(), INCOMPLETE_ORDER, limits=limits)
-    return _refusal("order without a token", done, got_in=reached(done) is None)
+    return _refusal("order without a token", done, _kept_out(done))
 
 
-def _refusal(call: str, done: Exchange, *, got_in: bool) -> CallRecord:
-    kind = kind_of(done)
-    if kind is Kind.UNAUTHORIZED:
-        return record(call, done, None)
-    if got_in or kind is None:
+def _kept_out(done: Exchange) -> Diagnosis | None:
+    """Return what kept an incomplete order out; None where it was judged, whatever came of that."""
+    judged = accepted(done, template="none")
+    return None if judged is None or judged.kind is Kind.INELIGIBLE else reached(done)
+
+
+def _refusal(call: str, done: Exchange, kept_out: Diagnosis | None) -> CallRecord:
+    if kept_out is None:
         told = Diagnosis(
             Kind.UNEXPECTED,
             f"{call}: let in ({seen(done)})",
@@ -155,7 +158,9 @@ def _refusal(call: str, done: Exchange, *, got_in: bool) -> CallRecord:
             answered=True,
         )
         return record(call, done, told)
-    return record(call, done, diagnose(call, kind, detail=seen(done)))
+    if kept_out.kind is Kind.UNAUTHORIZED:
+        return record(call, done, None)
+    return record(call, done, diagnose(call, kept_out.kind, detail=seen(done)))
 
 
 def probe_echo(

@@ -1,7 +1,8 @@
 """Every fault on every call: what it is told as, what exit code follows, and what never happens."""
 
+import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from onboarding.cli import options
 from onboarding.exit_codes import ExitCode
+from onboarding.flexpay import connection
 from onboarding.flexpay.credentials import ClientCredentials
 from onboarding.flexpay.errors import Kind
 from onboarding.flexpay.transport import Limits
@@ -27,6 +29,7 @@ from tests.loopback.verify_world import ADDRESSES, MERCHANTS, World
 
 MERCHANT = "acme-shop"
 SOURCE = ADDRESSES[0]
+ECHOES = ("echo-1", "echo-2")
 LIMITS = Limits(connect_seconds=0.6, read_seconds=0.6, total_seconds=1.2)
 BOUND_SECONDS = 6.0
 STRANGERS = ("token-refused-for-unknown-client", "order-refused-without-token")
@@ -108,25 +111,25 @@ class Case:
 WRONG, UNKNOWN, WAITS = Outcome.FAIL, Outcome.ERROR, Outcome.WAITING
 ENVELOPE = {"body": "envelope"}
 PAGE = {"body": "page"}
+EMPTY = {"body": "empty"}
 CONNECTING = ("token", "incomplete")
-"""A fault of the connection cannot strike the order alone: it goes out on a connection that is there."""
+"""An address that is turned away at one of these is not let in; at the order alone it was let in before."""
 
 CASES = [
-    Case("connection refused", {"port": "closed"}, Kind.REFUSED, UNKNOWN, ("token",)),
-    Case("no answer to SYN", {"port": "unreachable"}, Kind.TIMEOUT_CONNECT, UNKNOWN, ("token",)),
-    Case("accepted and closed", {"at": "accept", "action": "close"}, Kind.RESET, UNKNOWN, CONNECTING),
-    Case("accepted and reset", {"at": "accept", "action": "reset"}, Kind.RESET, UNKNOWN, CONNECTING),
+    Case("connection refused", {"port": "closed"}, Kind.REFUSED, UNKNOWN),
+    Case("no answer to SYN", {"port": "unreachable"}, Kind.TIMEOUT_CONNECT, UNKNOWN),
+    Case("accepted and closed", {"at": "accept", "action": "close"}, Kind.RESET, UNKNOWN),
+    Case("accepted and reset", {"at": "accept", "action": "reset"}, Kind.RESET, UNKNOWN),
     Case(
         "silence in the handshake",
         {"at": "tls", "action": "hold"},
         Kind.TIMEOUT_TLS,
         UNKNOWN,
-        CONNECTING,
     ),
-    Case("reset in the handshake", {"at": "tls", "action": "reset"}, Kind.RESET, UNKNOWN, CONNECTING),
-    Case("expired certificate", {"certificate": "expired"}, Kind.TLS_EXPIRED, WRONG, CONNECTING),
-    Case("certificate of another name", {"certificate": "wrong-name"}, Kind.TLS_NAME, WRONG, CONNECTING),
-    Case("untrusted certificate", {"certificate": "untrusted"}, Kind.TLS_UNTRUSTED, WRONG, CONNECTING),
+    Case("reset in the handshake", {"at": "tls", "action": "reset"}, Kind.RESET, UNKNOWN),
+    Case("expired certificate", {"certificate": "expired"}, Kind.TLS_EXPIRED, WRONG),
+    Case("certificate of another name", {"certificate": "wrong-name"}, Kind.TLS_NAME, WRONG),
+    Case("untrusted certificate", {"certificate": "untrusted"}, Kind.TLS_UNTRUSTED, WRONG),
     Case("dropped after the request", {"at": "request", "action": "close"}, Kind.RESET, UNKNOWN),
     Case("reset after the request", {"at": "request", "action": "reset"}, Kind.RESET, UNKNOWN),
     Case("silence after the request", {"at": "request", "action": "hold"}, Kind.TIMEOUT_FIRST_BYTE, UNKNOWN),
@@ -137,10 +140,12 @@ CASES = [
     Case("silence in the body", {"at": "body", "action": "hold"}, Kind.TIMEOUT_BODY, UNKNOWN),
     Case("slow drip", {"at": "body", "delay": 0.2}, Kind.TIMEOUT_BODY, UNKNOWN),
     Case("huge body", {"status": 200, "body": "huge", "size": 2**20}, Kind.TOO_LARGE, UNKNOWN),
-    Case("shorter than announced", {"status": 200, "body": "cut"}, Kind.TRUNCATED, UNKNOWN, ("token",)),
+    Case("shorter than announced", {"status": 200, "body": "cut"}, Kind.TRUNCATED, UNKNOWN),
     Case("200 with HTML", {"status": 200, **PAGE}, Kind.NOT_JSON, UNKNOWN),
     Case("malformed JSON", {"status": 200, "body": "malformed"}, Kind.NOT_JSON, UNKNOWN),
     Case("truncated JSON", {"body": "truncated"}, Kind.NOT_JSON, UNKNOWN, ("token", "order")),
+    # what is cut here is the 400 with its envelope
+    Case("truncated JSON of a refusal", {"body": "truncated"}, Kind.BAD_REQUEST, WRONG, ("incomplete",)),
     Case("not UTF-8", {"status": 200, "body": "not-utf8"}, Kind.NOT_JSON, UNKNOWN),
     Case("empty body", {"status": 200, "body": "empty"}, Kind.NOT_JSON, UNKNOWN),
     Case("a JSON list", {"status": 200, "text": "[]"}, Kind.WRONG_SHAPE, UNKNOWN),
@@ -156,16 +161,21 @@ CASES = [
     Case("403 with envelope", {"status": 403, **ENVELOPE}, Kind.FORBIDDEN, WAITS, CONNECTING),
     Case("403 without envelope", {"status": 403, **PAGE}, Kind.BLOCKED, WAITS, CONNECTING),
     Case("403 to the order alone", {"status": 403, **ENVELOPE}, Kind.FORBIDDEN, WRONG, ("order",)),
-    Case("404", {"status": 404, **ENVELOPE}, Kind.NOT_FOUND, WRONG),
-    Case("404 without envelope", {"status": 404, **PAGE}, Kind.NOT_FOUND, WRONG),
-    Case("405", {"status": 405, **ENVELOPE}, Kind.METHOD, WRONG),
-    Case("408", {"status": 408, **ENVELOPE}, Kind.TIMEOUT_STATUS, UNKNOWN),
-    Case("428", {"status": 428, **ENVELOPE}, Kind.PRECONDITION, WRONG),
-    Case("429", {"status": 429, **PAGE}, Kind.RATE_LIMITED, UNKNOWN),
-    Case("500", {"status": 500, **ENVELOPE}, Kind.SERVER, UNKNOWN),
-    Case("502 with HTML", {"status": 502, **PAGE}, Kind.SERVER, UNKNOWN),
-    Case("503", {"status": 503, **ENVELOPE}, Kind.SERVER, UNKNOWN),
-    Case("504 with nothing", {"status": 504, "body": "empty"}, Kind.SERVER, UNKNOWN),
+    *(
+        Case(f"{status} {form}", {"status": status, **body}, kind, outcome)
+        for form, body in {"with envelope": ENVELOPE, "without envelope": PAGE, "with nothing": EMPTY}.items()
+        for status, kind, outcome in (
+            (404, Kind.NOT_FOUND, WRONG),
+            (405, Kind.METHOD, WRONG),
+            (408, Kind.TIMEOUT_STATUS, UNKNOWN),
+            (428, Kind.PRECONDITION, WRONG),
+            (429, Kind.RATE_LIMITED, UNKNOWN),
+            (500, Kind.SERVER, UNKNOWN),
+            (502, Kind.SERVER, UNKNOWN),
+            (503, Kind.SERVER, UNKNOWN),
+            (504, Kind.SERVER, UNKNOWN),
+        )
+    ),
     Case("418", {"status": 418, **PAGE}, Kind.UNEXPECTED, UNKNOWN),
     Case(
         "ineligible order",
@@ -181,17 +191,17 @@ TLS = {Kind.TLS_EXPIRED, Kind.TLS_NAME, Kind.TLS_UNTRUSTED}
 
 
 def striking(case: Case, call: str) -> Fault:
-    """Return the fault aimed at one call."""
+    """Return the fault aimed at one call.
+
+    A fault of the connection strikes before any path is known: at once for the token, which is the
+    first call, else on the connection that is opened after the call before has been answered.
+    """
+    of_connection = Fault(**case.fault).of_connection
     if call == "token":
-        # it is the first call, and a fault of the connection strikes before any path is known
-        of_connection = {"port", "certificate"} & case.fault.keys() or case.fault.get("at") in (
-            "accept",
-            "tls",
-        )
         return Fault(endpoint="any" if of_connection else "token", **case.fault)
-    if call == "incomplete":
-        return Fault(endpoint="orders", **case.fault)
-    return Fault(endpoint="orders", nth=2, **case.fault)
+    if of_connection:
+        return Fault(endpoint="orders", after="token" if call == "incomplete" else "orders", **case.fault)
+    return Fault(endpoint="orders", nth=None if call == "incomplete" else 2, **case.fault)
 
 
 @pytest.mark.parametrize(
@@ -217,3 +227,89 @@ def test_each_fault_on_each_call_is_told_for_what_it_is(world: World, case: Case
     again = case.kind is Kind.UNAUTHORIZED and call == "incomplete"
     assert len(world.partner.calls.of("orders")) <= (3 if again else 2)
     assert len(world.partner.calls.of("token")) <= (2 if again else 1)
+
+
+@pytest.mark.parametrize("call", CHECK)
+def test_a_name_that_is_not_resolved_is_told_whichever_call_asks_for_it(
+    world: World, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if call != "token":  # so that the call opens a connection of its own
+        after = "token" if call == "incomplete" else "orders"
+        world.partner.fault(Fault(endpoint="orders", after=after, at="accept", delay=0.01))
+    real, asked = connection.resolve, list[str]()
+
+    def resolve(host: str, port: int, timeout_seconds: float) -> list[tuple[str, int]]:
+        asked.append(host)
+        if len(asked) > (call != "token"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return real(host, port, timeout_seconds)
+
+    monkeypatch.setattr(connection, "resolve", resolve)
+    outcomes = run(plan_of(world))
+    told = result(outcomes.results, CHECK[call])
+    assert (told.verdict.evidence["kind"], told.outcome) == (Kind.DNS, UNKNOWN)
+    assert "name servers" in told.verdict.next_action
+    assert exit_code(outcomes.results) is ExitCode.CANNOT_TELL
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [-5, 0, 10**12, 10**400, -(10**400), "soon", "", True, [], {}, None],
+    ids=lambda stated: f"{type(stated).__name__} {str(stated)[:14]}",
+)
+def test_an_absurd_lifetime_is_a_warning_and_breaks_nothing(world: World, stated: Any) -> None:
+    world.partner.fault(Fault(endpoint="token", set={"expires_in": stated}))
+    outcomes = run(plan_of(world))
+    told = result(outcomes.results, "token-lifetime")
+    assert told.outcome is Outcome.WARN
+    assert told.verdict.next_action
+    assert exit_code(outcomes.results) is not ExitCode.FINDING
+    assert result(outcomes.results, "order-accepted").outcome is Outcome.PASS
+
+
+def told_to_a_stranger(case: Case, endpoint: str) -> Kind | None:
+    """Return how a call that must be refused has to end under a fault; None is the 401 hoped for."""
+    if case.kind is Kind.UNAUTHORIZED or case.fault == {"body": "truncated"}:
+        return None  # cut in its middle, a 401 is one all the same
+    if endpoint == "token":
+        return Kind.WRONG_SHAPE if case.kind is Kind.INELIGIBLE else case.kind
+    # an order that is judged was let in
+    return Kind.UNEXPECTED if case.kind in (Kind.VALIDATION, Kind.INELIGIBLE) else case.kind
+
+
+@pytest.mark.parametrize("which", ["unknown-client", "unknown-token", "without-token"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.long
+def test_each_fault_on_a_call_that_must_be_refused_is_told_for_what_it_is(
+    world: World, case: Case, which: str
+) -> None:
+    endpoint = "token" if which == "unknown-client" else "orders"
+    connecting = Fault(**case.fault).of_connection
+    world.partner.fault(Fault(endpoint="any" if connecting else endpoint, **case.fault))
+    source = plan_of(world).vantages[0]
+    began = monotonic()
+    call = source.stranger_work(which)()
+    assert monotonic() - began < BOUND_SECONDS
+    expected = told_to_a_stranger(case, endpoint)
+    assert (call.ok, call.kind) == (expected is None, expected)
+    assert call.ok or call.next_step
+    assert len(world.partner.calls) <= 1
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.long
+def test_each_fault_of_the_echo_services_proves_no_address(world: World, case: Case) -> None:
+    if case.fault.get("port"):
+        pytest.skip("the stand-in's echo services have ports of their own, which stay open")
+    changed = replace(world, changes={})
+    changed.write()
+    plan = plan_of(changed)
+    world.partner.fault(*(Fault(endpoint=echo, **case.fault) for echo in ECHOES))
+    began = monotonic()
+    outcomes = run(plan)
+    assert monotonic() - began < BOUND_SECONDS
+    told = result(outcomes.results, "egress-address")
+    assert told.outcome is Outcome.ERROR
+    assert told.verdict.next_action
+    assert exit_code(outcomes.results) is ExitCode.CANNOT_TELL
+    assert not world.partner.calls.of("orders")
