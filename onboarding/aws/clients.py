@@ -43,6 +43,8 @@ class Clients:
                 import botocore.session  # noqa: PLC0415 - time that commands without AWS need not pay
                 from botocore.config import Config  # noqa: PLC0415
 
+                from onboarding.aws.foreign import refuse  # noqa: PLC0415
+
                 for name in WIRE_LOGGERS:
                     logger = logging.getLogger(name)
                     logger.setLevel(max(logger.level, logging.INFO))
@@ -54,5 +56,7 @@ class Clients:
                     retries={"total_max_attempts": attempts, "mode": "standard"},
                     user_agent_extra="flexpay-onboarding",
                 )
-                self._made[key] = self._session.create_client(service, region_name=region, config=config)
+                made = self._session.create_client(service, region_name=region, config=config)
+                made.meta.events.register("before-parse", refuse)
+                self._made[key] = made
             return self._made[key]

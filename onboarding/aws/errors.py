@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, ProfileNotFound
+from botocore.parsers import ResponseParserError
 
 from onboarding.errors import CannotTell, Denied, InputError
 
@@ -36,6 +37,12 @@ def asking_aws(what: str, *, permission: str) -> Iterator[None]:
         raise InputError(f"{what}: {error}", hint="log in to AWS first, e.g. `aws sso login`") from error
     except ClientError as error:
         raise _translated(error, what, permission) from error
+    except ResponseParserError as error:
+        # its own text repeats what came back
+        raise CannotTell(
+            f"{what}: AWS gave no usable answer: it cannot be read to its end",
+            hint="check for a proxy on the way, and run again",
+        ) from error
     except BotoCoreError as error:
         raise CannotTell(
             f"{what}: AWS gave no usable answer: {error}", hint="check the network and run again"
