@@ -9,6 +9,8 @@ import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,6 +18,8 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
+from onboarding.aws.proof_bucket import ProofBucket
+from onboarding.proof import Order, Proof, Vantage
 from onboarding.redaction import encodings
 from onboarding.verification.catalog import CHECKS
 from sandbox.flexpay.server import Partner, running
@@ -179,22 +183,28 @@ def test_a_secret_that_cannot_be_used_is_a_finding_with_a_way_out(world: World, 
     assert not [one for one in world.partner.calls.of("token") if one.merchant]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"kind": "throttle"},
-        {"kind": "error", "code": "AccessDeniedException", "status": 400},
-        {"kind": "error", "code": "InternalServiceError", "status": 500},
-        {"kind": "dropped"},
-        {"kind": "delay", "seconds": 4},
-    ],
-    ids=lambda fault: str(fault.get("code", fault["kind"])),
-)
+AWS_FAULTS: list[dict[str, Any]] = [
+    {"kind": "throttle"},
+    {"kind": "error", "code": "AccessDeniedException", "status": 400},
+    {"kind": "error", "code": "ExpiredTokenException", "status": 400},
+    {"kind": "error", "code": "InternalServiceError", "status": 500},
+    {"kind": "lost"},
+    {"kind": "dropped"},
+    {"kind": "delay", "seconds": 4},
+]
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give AWS one attempt and a second, so that a fault is told soon."""
+    monkeypatch.setattr("onboarding.cli.verify_adapters.AWS_READ_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("onboarding.cli.verify_adapters.AWS_ATTEMPTS", 1)
+
+
+@pytest.mark.parametrize("fault", AWS_FAULTS, ids=lambda fault: str(fault.get("code", fault["kind"])))
 def test_a_store_that_gives_no_usable_answer_cannot_tell(
     world: World, aws: Aws, fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("onboarding.cli.verify_adapters.AWS_READ_TIMEOUT_SECONDS", 1)
-    monkeypatch.setattr("onboarding.cli.verify_adapters.AWS_ATTEMPTS", 1)
+    impatient(monkeypatch)
     stored(world, aws)
     aws.control("POST", "faults", {"action": "GetSecretValue", **fault})
     ran = verify(world, "--json", "--merchant", SHOP, addresses=ADDRESSES[:1])
@@ -339,6 +349,54 @@ def test_routes_are_read_from_aws_and_a_wrong_one_is_a_finding(world: World, aws
     aws.client("ec2").delete_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0")
     ran = verify(behind, "--json", addresses=tuple(behind.addresses))
     assert (ran.code, [one["outcome"] for one in results(ran, "egress-routes")]) == (1, ["fail"])
+
+
+@pytest.mark.parametrize(
+    "action", ["DescribeRouteTables", "DescribeNatGateways", "DescribeSubnets", "DescribeVpcs"]
+)
+@pytest.mark.parametrize("fault", AWS_FAULTS, ids=lambda fault: str(fault.get("code", fault["kind"])))
+def test_a_fault_of_any_question_about_the_network_cannot_tell(
+    world: World, aws: Aws, action: str, fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient(monkeypatch)
+    behind, _ = routed(world, aws)
+    aws.control("POST", "faults", {"action": action, **fault})
+    ran = verify(behind, "--json", addresses=tuple(behind.addresses))
+    told = results(ran, "egress-routes")
+    assert (ran.code, [one["outcome"] for one in told]) == (4, ["error"])
+    assert told[0]["nextAction"]
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("action", ["ListObjectsV2", "GetObject"])
+@pytest.mark.parametrize("fault", AWS_FAULTS, ids=lambda fault: str(fault.get("code", fault["kind"])))
+def test_proofs_that_cannot_be_read_are_left_out_and_that_is_said(
+    world: World, aws: Aws, action: str, fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient(monkeypatch)
+    stored(world, aws)
+    bucket = aws.client("s3")
+    bucket.create_bucket(Bucket="proofs")
+    proof = Proof(
+        environment="sandbox",
+        merchant=SHOP,
+        address=IPv4Address(ADDRESSES[0]),
+        proven_at=datetime.now(UTC),
+        vantage=Vantage.FUNCTION,
+        order=Order.PROVEN,
+        source="use1-az1",
+        run_id="run-1",
+    )
+    ProofBucket(bucket, "proofs").write([proof])
+    behind = replace(world, network={"proofBucket": "proofs"})
+    behind.write()
+    aws.control("POST", "faults", {"service": "s3", "action": action, **fault})
+    ran = verify(behind, "--merchant", SHOP)
+    assert ran.code == 0, ran.stdout
+    assert "proofs of functions are left out" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    aws.control("DELETE", "faults")
+    assert "left out" not in verify(behind, "--merchant", SHOP).stderr
 
 
 def test_a_network_that_cannot_be_read_cannot_tell(world: World, aws: Aws) -> None:

@@ -179,6 +179,18 @@ def test_the_page_needs_nothing_from_elsewhere_and_knows_both_colour_schemes() -
     assert '<html lang="en">' in page
 
 
+def test_the_page_tells_time_by_phase_attempts_and_commands_as_code() -> None:
+    evidence = {"milliseconds": {"dns": 1.2, "connect": 0.6, "tls": 7.0, "first byte": 51.2, "total": 60.0}}
+    verdict = Verdict(
+        Outcome.FAIL, "401", "a token", "see `credentials <status>`", {**evidence, "attempts": 2}, 0.06
+    )
+    page = renderer("html")(report([replace(result(Outcome.FAIL), verdict=verdict)]))
+    for shown in ("60 ms", "dns 1", "connect 1", "tls 7", "first byte 51", "2 attempts"):
+        assert shown in page
+    assert "total" not in page
+    assert "see <code>credentials &lt;status&gt;</code>" in page
+
+
 def test_the_bundle_is_the_same_for_the_same_run() -> None:
     texts = {name: renderer(name)(report(EVERY)) for name in TEXTS}
     files = members(report(EVERY), texts)

@@ -1,9 +1,11 @@
 """The report as one self-contained page: no script, nothing loaded from elsewhere."""
 
+import re
 from importlib.resources import files
 from itertools import groupby
 
 import jinja2
+from markupsafe import Markup, escape
 
 from onboarding.verification.model import HOLDS, Outcome, Report
 from onboarding.verification.reports.words import headline, last_line
@@ -23,6 +25,7 @@ def render(report: Report) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )
+    environment.filters["commands"] = _commands
     source = (files("onboarding.verification.reports") / "report.html.j2").read_text("utf-8")
     checks = [(check, list(results)) for check, results in groupby(report.results, key=lambda one: one.check)]
     counts = [(outcome, WORDS[outcome], report.count(outcome)) for outcome in Outcome]
@@ -35,3 +38,9 @@ def render(report: Report) -> str:
         words=WORDS,
         open_=lambda results: any(one.outcome not in HOLDS | {Outcome.SKIP} for one in results),
     )
+
+
+def _commands(text: str) -> Markup:
+    """Return text with what stands between backquotes as code."""
+    # escaped first, so that nothing but the tags put in here is markup
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
