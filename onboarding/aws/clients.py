@@ -54,7 +54,8 @@ class Clients:
                     connect_timeout=CONNECT_TIMEOUT_SECONDS,
                     read_timeout=read_timeout_seconds,
                     retries={"total_max_attempts": attempts, "mode": "standard"},
-                    user_agent_extra="flexpay-onboarding",
+                    # botocore would put its own together anew for each call, from 70 parts
+                    user_agent="flexpay-onboarding",
                 )
                 made = self._session.create_client(service, region_name=region, config=config)
                 made.meta.events.register("before-parse", refuse)
