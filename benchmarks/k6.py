@@ -45,6 +45,7 @@ def find() -> tuple[Path | None, str]:
     return kept, f"k6 {VERSION}"
 
 
-def command(k6: Path) -> list[str]:
+def command(k6: Path, merchants: int) -> list[str]:
     """Return the command that makes the calls of `verify` once; FACTS names the file it reads."""
-    return [str(k6), "run", "--quiet", "--no-usage-report", "--summary-mode=disabled", str(SCRIPT)]
+    quiet = ["--quiet", "--no-usage-report", "--summary-mode=disabled"]
+    return [str(k6), "run", *quiet, "--env", f"MERCHANTS={merchants}", str(SCRIPT)]

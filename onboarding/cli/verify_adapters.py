@@ -1,5 +1,6 @@
 """What ``verify`` reads and keeps outside the partner: secrets, route tables, proofs."""
 
+import queue
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from onboarding.aws.functions import Functions
 
 AWS_ATTEMPTS = 3
+READ_AHEAD = 3
+"""Secrets read side by side, so that calls to the partner are not faster than their reading."""
 AWS_READ_TIMEOUT_SECONDS = 10
 """Together with the attempts, a store that says nothing is given up within a minute."""
 
@@ -190,15 +193,22 @@ class Store:
 
     def read_ahead(self, merchants: Sequence[str]) -> None:
         """Begin to read secrets at once, so that no call to the partner has to wait for them."""
+        waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+        for merchant in merchants:
+            waiting.put(merchant)
+        in_trouble = threading.Event()
 
         def work() -> None:
-            for merchant in merchants:
+            while not in_trouble.is_set():
                 try:
-                    self._current(None, merchant)
+                    self._current(None, waiting.get_nowait())
+                except queue.Empty:
+                    return
                 except ToolkitError:
-                    return  # told where it is needed; a store in trouble is not asked for the others
+                    in_trouble.set()  # told where it is needed; the others are not asked for
 
-        threading.Thread(target=work, daemon=True, name="read ahead").start()
+        for number in range(min(READ_AHEAD, len(merchants))):
+            threading.Thread(target=work, daemon=True, name=f"read ahead {number}").start()
 
     def client(self, service: str, region: str) -> Any:
         """Return an AWS client; from any thread."""
