@@ -26,6 +26,8 @@ def main() -> NoReturn:
     # imports make objects by the hundred thousand, and all of them stay: looking for garbage among
     # them after every 700 takes a tenth of a command's time
     gc.set_threshold(50_000, 20, 20)
+    # what other packages plug into pydantic would see every value, and is searched for in all of them
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     code = run()
     # the outcome is told; a Ctrl-C while the interpreter clears up must not add a traceback to it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
