@@ -17,8 +17,8 @@ __all__ = ["aws", "standin"]
 def _json_output(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hold everything that a command prints for ``--json`` to the rule, whatever else a test looks at."""
     asked: list[Sequence[str]] = [()]
-    # the module's own attributes, through which commands are reached
-    app, product = cli.app, terminal.product
+    running: Any = cli  # its own attribute, through which commands are reached
+    app, product = running.app, terminal.product
 
     def run(**arguments: Any) -> Any:
         asked[0] = arguments["args"] or ()

@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from onboarding.allowlist.render.as_text import Notation, Separator, render_list
-from onboarding.allowlist.render.package import ListFormat, render_package
+from onboarding.allowlist.render.as_text import ListFormat, Notation, Separator, render_list
+from onboarding.allowlist.render.package import render_package
 from onboarding.allowlist.render.topology import render_topology
 from onboarding.allowlist.submission import Change, Document, Gap, SubmittedAddress, to_document
 from tests.unit.network_world import AIR, OURS
