@@ -19,7 +19,8 @@ PEER = "import boto3, requests"
 PROGRAMS = {
     PEER: PEER,
     "the handler": f"import {verifier_bundle.ENTRY}",
-    "the handler and boto3": f"import {verifier_bundle.ENTRY}, onboarding.aws.secret_store, boto3",
+    "the handler and AWS's client": f"import {verifier_bundle.ENTRY}, onboarding.aws.secret_store, "
+    "botocore.session, botocore.client, botocore.config",
 }
 
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from benchmarks.figures import Say
 from sandbox.engine.cli import cache_folder
 
 VERSION = "v1.8.1"
@@ -13,20 +14,20 @@ SCRIPT = Path(__file__).with_name("verify.k6.js")
 INSTALL_SECONDS = 1800
 
 
-def find() -> tuple[Path | None, str]:
+def find(say: Say) -> tuple[Path | None, str]:
     """Return k6, or None, and what can be said about it.
 
     Installs it into the user's cache folder where Go is there: about 5 minutes on 2 cores, once.
     """
     if installed := shutil.which("k6"):
-        return Path(installed), f"k6 of PATH ({installed})"
+        return Path(installed), "the k6 of PATH"
     folder = cache_folder(os.environ).parents[1] / "k6" / VERSION
     kept = folder / "k6"
     if not kept.exists():
         go = shutil.which("go")
         if go is None:
             return None, "there is no k6 on PATH, and no Go to install it with"
-        print(f"installing k6 {VERSION} into {folder}: about 5 minutes, once", flush=True)
+        say(f"installing k6 {VERSION} into {folder}: about 5 minutes, once")
         folder.mkdir(parents=True, exist_ok=True)
         try:
             done = subprocess.run(
