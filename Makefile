@@ -11,6 +11,9 @@ WORKERS ?= 2
 # engine tests spend a third of their time waiting for processes and states
 ENGINE_WORKERS ?= 3
 
+# a shell that forbids it would have every process compile this code again
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup engine demo shell stop test test-long lint types check bench lock clean
 

@@ -31,7 +31,8 @@ class Project:
             shutil.copytree(
                 REPOSITORY / package,
                 folder / package,
-                ignore=shutil.ignore_patterns("__pycache__", f"Pulumi.{STACK}.yaml"),
+                # half-written bytecode of a neighbour is gone before it is copied
+                ignore=shutil.ignore_patterns("*.pyc.*", f"Pulumi.{STACK}.yaml"),
             )
         (folder / ".venv").symlink_to(REPOSITORY / ".venv")
         self.world = World(folder)
