@@ -154,6 +154,7 @@ def test_the_lock_of_a_killed_operator_is_cleared_and_no_address_is_allocated_ag
     assert sorted(shared.assert_consistent().values()) == sorted(late)
 
 
+@pytest.mark.long
 def test_gateways_that_a_killed_operator_made_are_taken_in_with_their_addresses(shared: SharedState) -> None:
     killed_before_it_heard(shared, "CreateNatGateway", shared.gateways, len(ZONES))
     made = shared.gateways()
@@ -163,6 +164,7 @@ def test_gateways_that_a_killed_operator_made_are_taken_in_with_their_addresses(
     assert shared.gateways() == made
 
 
+@pytest.mark.long
 def test_what_else_a_killed_operator_made_is_settled_as_the_runbook_says(shared: SharedState) -> None:
     killed_before_it_heard(shared, "CreateSubnet", shared.subnets, 1, nth=1)
     (made,) = shared.subnets() - shared.ids("aws:ec2/subnet:Subnet")
