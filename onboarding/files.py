@@ -10,8 +10,6 @@ from pathlib import Path
 from onboarding.errors import InputError
 
 NEW_FILE_MODE = 0o644
-
-
 MARK = "starts with a byte-order mark; save it as UTF-8 without one"
 
 
