@@ -56,12 +56,12 @@ types: $(READY) ## mypy, strict
 test: engine ## Every tier, within minutes
 	$(OFFLINE) $(PYTEST) -n $(WORKERS) -m 'not long' tests/unit tests/program
 	$(LOOPBACK) $(PYTEST) -n $(WORKERS) -m 'not long' tests/loopback
-	$(PYTEST) -n $(ENGINE_WORKERS) --dist loadfile -m 'not long' tests/engine tests/netlab
+	$(PYTEST) -n $(ENGINE_WORKERS) --dist loadgroup -m 'not long' tests/engine tests/netlab
 
 test-long: engine ## The full counts: more sequences, kills and canary runs
 	$(OFFLINE) $(PYTEST) -n $(WORKERS) tests/unit tests/program
 	$(LOOPBACK) $(PYTEST) -n $(WORKERS) tests/loopback
-	$(PYTEST) -n $(ENGINE_WORKERS) --dist loadfile tests/engine tests/netlab
+	$(PYTEST) -n $(ENGINE_WORKERS) --dist loadgroup tests/engine tests/netlab
 
 check: lint types test ## Exactly what CI runs
 

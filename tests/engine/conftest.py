@@ -1,7 +1,7 @@
 """Projects with a sandbox of their own."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,27 @@ import pytest
 from tests.engine.accounting import unaccounted
 from tests.engine.project import Project
 from tests.engine.story import Story, play, watched_arguments
+
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests together that share what takes long to make, and begin with what takes longest.
+
+    For ``--dist loadgroup``: every other test goes to whichever worker is free.
+    """
+    for item in items:
+        if item.path.parent == HERE and isinstance(item, pytest.Function):
+            definitions = item._fixtureinfo.name2fixturedefs.items()
+            shared = [
+                (one.scope != "session", name)
+                for name, (*_, one) in definitions
+                if one.scope != "function" and one.baseid.startswith("tests/engine") and name != "ground"
+            ]
+            if shared:
+                item.add_marker(pytest.mark.xdist_group(min(shared)[1]))
+    items.sort(key=lambda item: item.get_closest_marker("lengthy") is None)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -25,21 +46,48 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
             assert not lost, f"neither declared nor told as retained: {lost}"
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    """A fresh project, nothing deployed."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    fresh = Project(folder)
+class Ground:
+    """A started project that one test after the other finds as if it were new."""
+
+    def __init__(self, folders: Callable[[], Path]) -> None:
+        self._folders = folders
+        self._project: Project | None = None
+
+    def fresh(self) -> Project:
+        """Return a project in which nothing was ever done."""
+        if self._project is None or not self._project.renew():
+            self.clear()
+            self._project = Project(self._folders()).start()
+        return self._project
+
+    def clear(self) -> None:
+        """End it; the next test gets another one."""
+        if self._project is not None:
+            self._project.world.stop(purge=True)
+            self._project = None
+
+
+@pytest.fixture(scope="session")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """One for each worker: to start a sandbox takes as long as many a test."""
+    made = Ground(lambda: tmp_path_factory.mktemp("project"))
     try:
-        yield fresh.start()
+        yield made
     finally:
-        fresh.world.stop(purge=True)
+        made.clear()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def project(request: pytest.FixtureRequest, ground: Ground) -> Iterator[Project]:
+    """A project with nothing deployed."""
+    yield ground.fresh()
+    if request.node.get_closest_marker("spoils"):
+        ground.clear()
+
+
+@pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A project whose stack is up, shared by the tests of a module that only look."""
+    """A project whose stack is up, shared by tests that only look."""
     project = Project(tmp_path_factory.mktemp("deployed"))
     try:
         project.start().up()

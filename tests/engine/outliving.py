@@ -9,20 +9,13 @@ from typing import Any
 
 from onboarding.allowlist.ledger import Action, new_event
 from onboarding.ledger_file import append, start
-from stacks.contract import TAG_ENVIRONMENT, TAG_SLOT
+from stacks.contract import TAG_SLOT
+from tests.engine.accounting import discovered, held
 from tests.engine.project import STACK, Project
 
 EIP = "aws:ec2/eip:Eip"
 ZONE, SLOT, SPARE = "use1-az1", "use1-az1/1", "use1-az1/2"
 SAFE = ("--show-sames",)
-
-
-def held(project: Project) -> dict[str, str]:
-    """Allocation ID → address of everything that AWS holds with the environment's tag."""
-    found = project.client("ec2").describe_addresses(
-        Filters=[{"Name": f"tag:{TAG_ENVIRONMENT}", "Values": [STACK]}]
-    )["Addresses"]
-    return {item["AllocationId"]: item["PublicIp"] for item in found}
 
 
 def by_slot(project: Project) -> dict[str, str]:
@@ -87,11 +80,8 @@ def assert_kept(
     for slot, allocation in approved.items():
         assert allocation in now, f"{slot}: {allocation} was released"
         assert tags_of(project, allocation)[TAG_SLOT] == slot
-    place = ("--outputs", str(outputs)) if outputs else ("--stack", STACK)
-    shown = project.toolkit("addresses", "discover", "--json", *place)
-    assert shown.stdout, shown.stderr
-    retained = {one["allocationId"]: one["reason"] for one in json.loads(shown.stdout)["retained"]}
     said = json.loads(outputs.read_text(encoding="utf-8")) if outputs else project.outputs()
+    retained = {one["allocationId"]: one["reason"] for one in discovered(project, said)["retained"]}
     declared = {one["allocationId"] for one in said["egressAddresses"]}
     lost = set(now) - declared - set(retained)
     assert not lost, f"neither declared nor listed as retained: {lost}"

@@ -5,11 +5,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from sandbox.flexpay.desk_client import call
 from sandbox.world import ACCOUNT, REGION, STACK, World
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -36,11 +38,18 @@ class Project:
             )
         (folder / ".venv").symlink_to(REPOSITORY / ".venv")
         self.world = World(folder)
+        self._begun: Beginning | None = None
 
     def start(self) -> "Project":
         """Start the stand-ins and create the stack."""
         self.world.start()
+        if self._begun is None:
+            self._begun = Beginning.of(self)
         return self
+
+    def renew(self) -> bool:
+        """Return to how everything was after the first ``start``; False when only a new project is."""
+        return self._begun is not None and self._begun.restore(self)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -87,10 +96,9 @@ class Project:
         return plan
 
     def outputs(self) -> dict[str, Any]:
-        """Return the stack's outputs."""
-        done = self.pulumi("stack", "output", "--json")
-        assert done.returncode == 0, done.stderr
-        outputs: dict[str, Any] = json.loads(done.stdout)
+        """Return the outputs of the last update, and insist that there are any."""
+        outputs = self.known_outputs()
+        assert outputs, "the stack has no outputs"
         return outputs
 
     def toolkit(self, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -150,6 +158,54 @@ class Project:
         """Return address → allocation ID of every address that AWS holds for the account."""
         found = self.client("ec2").describe_addresses()["Addresses"]
         return {item["PublicIp"]: item["AllocationId"] for item in found}
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a project was like before anything was done to it."""
+
+    names: frozenset[str]
+    """What lay in its folder."""
+    program: Mapping[Path, bytes]
+    """Every file of ``stacks/``."""
+    stacks: Mapping[Path, bytes]
+    """The engine's own files, of a stack that was never updated."""
+    partner: Any
+    """What the partner's desk says of its state."""
+
+    @classmethod
+    def of(cls, project: Project) -> "Beginning":
+        return cls(
+            frozenset(path.name for path in project.folder.iterdir()),
+            {path: path.read_bytes() for path in _files(project.folder / "stacks")},
+            {path: path.read_bytes() for path in _files(project.world.state / "backend")},
+            _desk(project),
+        )
+
+    def restore(self, project: Project) -> bool:
+        """Put it all back; False, and nothing done, when a stand-in is gone or the partner was used."""
+        if project.world.running().keys() != {"aws", "partner"} or _desk(project) != self.partner:
+            return False
+        for path in project.folder.iterdir():
+            if path.name not in self.names:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for folder, kept in (("stacks", self.program), (".sandbox/backend", self.stacks)):
+            for path in _files(project.folder / folder):
+                if path not in kept:
+                    path.unlink()
+            for path, content in kept.items():
+                if not path.exists() or path.read_bytes() != content:
+                    path.write_bytes(content)
+        project.control("POST", "/sandbox/reset")
+        return True
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+
+
+def _desk(project: Project) -> Any:
+    return call(project.world.running()["partner"].ready["desk"], "GET", "/state")
 
 
 def everything(config: dict[str, Any], zones: Sequence[str]) -> None:

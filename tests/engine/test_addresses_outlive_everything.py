@@ -13,7 +13,8 @@ import boto3  # noqa: F401  # loaded once per worker, not within a test's time
 import pytest
 
 from stacks.contract import TAG_SLOT
-from tests.engine.outliving import SLOT, SPARE, ZONE, approve, assert_kept, by_slot, guard, held, prepare
+from tests.engine.accounting import held
+from tests.engine.outliving import SLOT, SPARE, ZONE, approve, assert_kept, by_slot, guard, prepare
 from tests.engine.project import STACK, Project
 
 pytestmark = pytest.mark.engine
@@ -36,8 +37,7 @@ def program(project: Project, old: str, new: str) -> Iterator[None]:
 
 
 def urn(project: Project, suffix: str) -> str:
-    exported = json.loads(project.pulumi("stack", "export").stdout)
-    (found,) = (one["urn"] for one in exported["deployment"]["resources"] if one["urn"].endswith(suffix))
+    (found,) = (one["urn"] for one in project.state()["resources"] if one["urn"].endswith(suffix))
     return str(found)
 
 
@@ -228,28 +228,30 @@ def test_what_gets_past_protection_never_releases_an_address(project: Project) -
     assert_kept(project, slots)
 
 
-def test_an_address_that_was_only_read_is_owned_again_afterwards(project: Project) -> None:
+@pytest.mark.parametrize("slot", [SLOT, pytest.param(SPARE, marks=pytest.mark.long)])
+def test_an_address_that_was_only_read_is_owned_again_afterwards(project: Project, slot: str) -> None:
     """``.get`` in place of a managed address: the engine lets go of it without a word, protected or not."""
     slots = prepare(project, SLOT, SPARE)
     before = traffic(project)
-    for slot in (SLOT, SPARE):
-        getting = (
-            f'        if slot.slot == "{slot}":\n'
-            f'            return ec2.Eip.get("egress-{slot.replace("/", "-")}", "{slots[slot]}", '
-            "opts=pulumi.ResourceOptions(parent=self))\n"
-        )
-        with program(project, "        return ec2.Eip(", f"{getting}        return ec2.Eip("):
-            assert guard(project)[0] == 1
-            done = project.pulumi("up", "--yes", "--skip-preview")
-            address = urn(project, f":Eip::egress-{slot.replace('/', '-')}")
-            (now,) = (one for one in project.state()["resources"] if one["urn"] == address)
-            assert bool(now.get("external")) is (done.returncode == 0), done.stdout + done.stderr
-            assert_kept(project, slots)
-        project.up()
+    name = f"egress-{slot.replace('/', '-')}"
+    getting = (
+        f'        if slot.slot == "{slot}":\n'
+        f'            return ec2.Eip.get("{name}", "{slots[slot]}", '
+        "opts=pulumi.ResourceOptions(parent=self))\n"
+    )
+    with program(project, "        return ec2.Eip(", f"{getting}        return ec2.Eip("):
+        assert guard(project)[0] == 1
+        done = project.pulumi("up", "--yes", "--skip-preview")
+        address = urn(project, f":Eip::{name}")
+        (now,) = (one for one in project.state()["resources"] if one["urn"] == address)
+        assert bool(now.get("external")) is (done.returncode == 0), done.stdout + done.stderr
         assert_kept(project, slots)
-        assert (by_slot(project), traffic(project)) == (slots, before)
+    project.up()
+    assert_kept(project, slots)
+    assert (by_slot(project), traffic(project)) == (slots, before)
 
 
+@pytest.mark.spoils
 @pytest.mark.parametrize("victim", ["engine", "provider"])
 def test_a_kill_in_mid_up_costs_no_address(project: Project, victim: str) -> None:
     project.configure(lambda config: config["network"].update(zones=[ZONE, "use1-az4"]))

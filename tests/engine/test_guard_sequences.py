@@ -1,10 +1,8 @@
 """Random sequences of edits: program or guard refuses, or every approved address stays in its slot."""
 
 import random
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import boto3  # noqa: F401  # loaded once per worker, not within a test's time
 import pytest
@@ -13,42 +11,30 @@ from onboarding.allowlist.guard import Severity, judge
 from onboarding.allowlist.plan import parse_plan
 from onboarding.ledger_file import read_ledger
 from stacks.contract import TAG_SLOT
-from tests.engine.accounting import unaccounted
-from tests.engine.outliving import approve, held
+from tests.engine.accounting import held, unaccounted
+from tests.engine.outliving import approve
 from tests.engine.project import STACK, Project
 from tests.engine.sequences import edit, first
 
 pytestmark = pytest.mark.engine
 EDITS = 4
-IN_EVERY_RUN = 5
+IN_EVERY_RUN = 2
 ALTOGETHER = 200
 
 
 class Course:
-    """One project in which one sequence after the other starts from nothing."""
+    """One sequence in a project in which nothing was done yet."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        (self._state,) = (project.folder / ".sandbox" / "backend").glob(f".pulumi/stacks/*/{STACK}.json")
-        self._empty = self._state.read_bytes()
-        self._settings = project.world.stack_file.read_text(encoding="utf-8")
         self._log: list[str] = []
         self.tally: Counter[str] = Counter()
         """Over the sequence: edits by outcome, and how many addresses were looked for."""
 
-    def begin(self, seed: int) -> random.Random:
-        """Forget stack, AWS, ledger and settings."""
-        self.project.control("POST", "/sandbox/reset")
-        self._state.write_bytes(self._empty)
-        self._state.with_name(f"{STACK}.json.bak").unlink(missing_ok=True)
-        shutil.rmtree(self.project.folder / "allowlist", ignore_errors=True)
-        self.project.world.stack_file.write_text(self._settings, encoding="utf-8")
-        self._log, self.tally = [f"seed {seed}"], Counter()
-        return random.Random(seed)  # noqa: S311 - repeatable, not secret
-
     def run(self, seed: int) -> None:
         """One sequence. Raises AssertionError with the seed and every edit so far."""
-        dice = self.begin(seed)
+        self._log.append(f"seed {seed}")
+        dice = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self.project.configure(lambda config: first(config, dice))
         self.project.up()
         approve(self.project)
@@ -130,13 +116,9 @@ class Course:
         return set(found)
 
 
-@pytest.fixture(scope="module")
-def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
-    project = Project(Path(tmp_path_factory.mktemp("course")))
-    try:
-        yield Course(project.start())
-    finally:
-        project.world.stop(purge=True)
+@pytest.fixture
+def course(project: Project) -> Course:
+    return Course(project)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from sandbox.world import REPOSITORY
 from tests.engine.meanwhile import meanwhile
 from tests.engine.project import STACK, Project
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.lengthy]
 ZONE, OLD, NEW = "use1-az1", "use1-az1/1", "use1-az1/2"
 MERCHANT = "acme-air"
 ON = ("--stack", STACK)
@@ -229,10 +229,9 @@ def outward_route_changes(project: Project) -> list[str]:
 
 
 def _forget(project: Project, address: str) -> None:
-    state = json.loads(project.pulumi("stack", "export").stdout)
     (urn,) = (
         item["urn"]
-        for item in state["deployment"]["resources"]
+        for item in project.state()["resources"]
         if item["type"] == "aws:ec2/eip:Eip" and item["outputs"]["publicIp"] == address
     )
     done = project.pulumi("state", "unprotect", urn, "--yes")

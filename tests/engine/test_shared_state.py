@@ -14,7 +14,7 @@ import pytest
 from tests.engine.project import Project
 from tests.engine.shared_state import LOCKED, PRODUCTION, ZONES, Operator, SharedState
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.spoils]
 PATIENCE_SECONDS = 90
 ATTEMPTS = 8
 UNHEARD_SECONDS = 600.0
@@ -142,6 +142,7 @@ def forget(shared: SharedState) -> None:
     assert cleared.returncode == 0, cleared.stdout + cleared.stderr
 
 
+@pytest.mark.long
 def test_the_lock_of_a_killed_operator_is_cleared_and_no_address_is_allocated_again(
     shared: SharedState,
 ) -> None:

@@ -18,7 +18,7 @@ from tests.engine.project import REGION, Project
 from tests.netlab.conftest import Build
 from tests.netlab.wiring import Wiring
 
-pytestmark = [pytest.mark.netlab, pytest.mark.engine]
+pytestmark = [pytest.mark.netlab, pytest.mark.engine, pytest.mark.xdist_group("netlab")]
 
 Ask = Callable[[Lab, str, Request], Any]
 BUNDLES = Path(".flexpay", "bundles")

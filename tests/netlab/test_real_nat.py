@@ -19,7 +19,7 @@ from tests.engine.project import Project
 from tests.netlab.conftest import Build
 from tests.netlab.wiring import Wiring
 
-pytestmark = [pytest.mark.netlab, pytest.mark.engine]
+pytestmark = [pytest.mark.netlab, pytest.mark.engine, pytest.mark.xdist_group("netlab")]
 
 
 def checked(build: Build) -> dict[str, Verdict]:
