@@ -43,6 +43,8 @@ class Managed:
     account_id: str | None = None
     cidr: IPv4Network | None = None
     """Of the VPC that the stack made."""
+    iam_path: str | None = None
+    """Of the policies on its secrets, as the state has it."""
     exits: Mapping[str, str] = field(default_factory=dict)
     """Zone → slot that its private subnets leave through, from the last outputs."""
 

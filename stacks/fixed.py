@@ -35,5 +35,11 @@ def refuse_moves(config: StackConfig, managed: Managed) -> None:
             f"network.cidr: {cidr}, but the VPC has {managed.cidr}; AWS does not change it, and a new VPC "
             "would replace every gateway under its traffic. Make another stack, and adopt the addresses there"
         )
+    if managed.iam_path not in (None, settings.iam.path):
+        problems.append(
+            f"iam.path: {settings.iam.path}, but this stack was deployed with {managed.iam_path}, and IAM "
+            "moves nothing: the policies by which your services read credentials would be replaced, and "
+            "roles would be gone before the first of those policies stops the update. Set it back"
+        )
     if problems and settings.protect:
         raise Refused("\n".join(problems))

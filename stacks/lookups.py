@@ -26,7 +26,7 @@ from onboarding.ledger_file import read_ledger
 from stacks.adoption import Refused
 from stacks.contract import TAG_ENVIRONMENT, TAG_SLOT
 from stacks.facts import Allocation, Approvals, Facts, Found, Managed
-from stacks.labels import EGRESS, NETWORK, slot_of
+from stacks.labels import EGRESS, NETWORK, SECRETS, slot_of
 from stacks.schema import AddressRole, Settings
 from stacks.values import slot_zone
 
@@ -34,6 +34,7 @@ ADDRESS = "flexpay:index:StaticEgress$aws:ec2/eip:Eip"
 GATEWAY = "flexpay:index:StaticEgress$aws:ec2/natGateway:NatGateway"
 VPC = "flexpay:index:Network$aws:ec2/vpc:Vpc"
 SUBNET = "flexpay:index:Network$aws:ec2/subnet:Subnet"
+POLICY = "flexpay:index:SecretsStore$aws:iam/policy:Policy"
 WRITING_SECONDS = (0.1, 0.2, 0.4, 0.8, 0.0)
 """Pauses between attempts to read a state that is just being written; zero: no further attempt."""
 PROMISED = (Standing.WAITING, Standing.APPROVED)
@@ -69,6 +70,7 @@ def read_managed() -> Managed:
         region=outputs.get("region"),
         account_id=outputs.get("accountId"),
         cidr=next((IPv4Network(held["cidrBlock"]) for _, held in _of_type(resources, VPC, NETWORK)), None),
+        iam_path=next((held["path"] for _, held in _of_type(resources, POLICY, SECRETS)), None),
         declared={one["slot"]: IPv4Address(one["address"]) for one in outputs.get("egressAddresses", [])},
         exits={zone: slot for zone, slot in outputs.get("egressByZone", {}).items() if slot},
     )

@@ -332,7 +332,9 @@ class IamSettings(Strict):
     """House rules for every role and policy that is created."""
 
     permissions_boundary: PolicyArn | None = Field(default=None, description="put on every role")
-    path: IamPath = Field(default="/", description="of every role and policy")
+    path: IamPath = Field(
+        default="/", description="of every role and policy; fixed once the stack is deployed"
+    )
 
 
 class Settings(Strict):

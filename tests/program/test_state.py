@@ -240,6 +240,10 @@ def test_wrong_settings_are_one_message_that_names_file_and_key() -> None:
             {"flexpay-egress:network": {**ZONES, "cidr": "10.65.0.0/16"}},
             r"network.cidr: 10.65.0.0/16, but the VPC has 10.64.0.0/16",
         ),
+        (
+            {"flexpay-egress:iam": {"path": "/payments/"}},
+            "iam.path: /payments/, but this stack was deployed with /, and IAM moves nothing",
+        ),
     ],
 )
 def test_a_deployed_stack_stays_what_it_is(changed: dict[str, Any], says: str) -> None:
