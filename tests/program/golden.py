@@ -2,18 +2,24 @@
 
 A URN that changes is a resource that the engine deletes and makes again. Whoever renames one gives
 the new name an alias, and only then writes these files anew.
+
+``replacing.txt`` keeps what the same resources are given for inputs that replace them (ForceNew in the
+official provider), such as the description of a managed policy: another value is another resource.
 """
 
+import json
 import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from sandbox.aws.provider.resources import TABLE
 from tests.program.cloud import REGION, Cloud, Held
 from tests.program.run import deploy, stack_config
 
 FOLDER = Path(__file__).with_name("urns")
+REPLACING = Path(__file__).with_name("replacing.txt")
 NETWORK = {"cidr": "10.64.0.0/16", "zones": ["use1-az1", "use1-az4", "use1-az6"]}
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:alarms"
@@ -146,8 +152,30 @@ def urns_of(name: str) -> str:
     return "".join(f"{one}\n" for one in sorted(deploy_named(name)[1].names))
 
 
+def replacing(cloud: Cloud) -> dict[tuple[str, str, str], Any]:
+    """Return (type, name, input) → value of every input by which a registered resource would be replaced."""
+    return {
+        (one.typ, one.name, name): value
+        for one in cloud.recorded
+        if one.typ in TABLE
+        for name, value in one.inputs.items()
+        if (spec := TABLE[one.typ].fields.get(name)) is not None and spec.replaces
+    }
+
+
+def replacing_of_all() -> str:
+    """Return the replacing inputs of all configurations, one per line."""
+    lines = {
+        f"{kind}::{name} {given} = {json.dumps(value)}"
+        for configuration in CONFIGURATIONS
+        for (kind, name, given), value in replacing(deploy_named(configuration)[1]).items()
+    }
+    return "".join(f"{one}\n" for one in sorted(lines))
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
+    REPLACING.write_text(replacing_of_all(), encoding="utf-8")
     for configuration in CONFIGURATIONS:
         (FOLDER / f"{configuration}.txt").write_text(urns_of(configuration), encoding="utf-8")
         sys.stdout.write(f"{configuration}\n")
