@@ -250,6 +250,18 @@ def test_passing_a_role_needs_permission(strict: Aws) -> None:
     assert maker.client("lambda").create_function(**arguments)["FunctionName"] == "f"
 
 
+def test_a_policy_in_use_is_not_deleted(aws: Aws) -> None:
+    iam = aws.client("iam")
+    arn = iam.create_policy(PolicyName="used", PolicyDocument=document(allow("s3:GetObject")))["Policy"][
+        "Arn"
+    ]
+    iam.create_role(RoleName="user", AssumeRolePolicyDocument=TRUST)
+    iam.attach_role_policy(RoleName="user", PolicyArn=arn)
+    assert code_of(iam.delete_policy, PolicyArn=arn) == "DeleteConflict"
+    iam.detach_role_policy(RoleName="user", PolicyArn=arn)
+    iam.delete_policy(PolicyArn=arn)
+
+
 def test_policies_can_be_simulated(aws: Aws) -> None:
     role = Role(aws, "simulated", allow("ec2:*"), deny("ec2:ReleaseAddress"))
     answer = aws.client("iam").simulate_principal_policy(

@@ -1,9 +1,10 @@
-"""IAM: what a principal would be allowed, without doing it."""
+"""IAM: what a principal would be allowed, without doing it, and what cannot be deleted while it is used."""
 
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.iam.exceptions import InvalidInput, NoSuchEntity
+from moto.iam.exceptions import DeleteConflictException, InvalidInput, NoSuchEntity
+from moto.iam.models import IAMBackend
 from moto.iam.responses import IamResponse
 
 from sandbox.aws.behaviour.rules import Rules
@@ -12,6 +13,14 @@ from sandbox.aws.iam.demands import Demand
 from sandbox.aws.iam.principals import role_by_arn, user_by_arn
 
 RULES = Rules()
+
+
+@RULES.replaces(IAMBackend)
+def delete_policy(original: Any, self: Any, policy_arn: str) -> None:
+    """Refuse to delete a managed policy that is attached to somebody (DeletePolicy, DeleteConflict)."""
+    if self.get_policy(policy_arn).attachment_count:
+        raise DeleteConflictException("Cannot delete a policy attached to entities.")
+    original(self, policy_arn)
 
 
 @RULES.replaces(IamResponse)
