@@ -163,7 +163,7 @@ class Case:
     sometimes: frozenset[str] = frozenset()
     """Inputs among `replace` that replace as things stand here, and elsewhere do not."""
     stays: bool = False
-    """The type is adopted rather than created, so that it is still there after delete."""
+    """The type is a setting of something else, so that it is still there after delete."""
 
 
 TAGGED = {"tags": {"Name": "first", "a.b/c": "x"}}
@@ -413,8 +413,13 @@ CASES: Mapping[str, Case] = {
             "secretArn": w.secret().id,
             "policy": policy("secretsmanager:GetSecretValue", Principal={"AWS": "123456789012"}),
         },
-        lambda _w: {"policy": policy("secretsmanager:DescribeSecret", Principal={"AWS": "123456789012"})},
+        lambda _w: {
+            "policy": policy("secretsmanager:DescribeSecret", Principal={"AWS": "123456789012"}),
+            "blockPublicPolicy": True,
+        },
         lambda w: {"secretArn": w.secret(2).id},
+        unseen=frozenset({"blockPublicPolicy"}),
+        stays=True,
     ),
     "aws:iam/role:Role": Case(
         lambda _w: {"assumeRolePolicy": TRUST, "description": "d", "path": "/flexpay/", **TAGGED},
@@ -596,6 +601,7 @@ CASES: Mapping[str, Case] = {
         },
         lambda _w: {"policy": policy("sns:Publish", Principal={"Service": "scheduler.amazonaws.com"})},
         lambda w: {"arn": w.topic(2).id},
+        stays=True,
     ),
     "aws:sns/topicSubscription:TopicSubscription": Case(
         lambda w: {"topic": w.topic().id, "protocol": "sqs", "endpoint": w.queue()["arn"]},

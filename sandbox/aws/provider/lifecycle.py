@@ -96,6 +96,7 @@ def check(
         inputs["tags"] = _with_defaults(inputs.get("tags"), tags.defaults)
     if kind.name and kind.name not in inputs and "namePrefix" not in inputs and "bucketPrefix" not in inputs:
         inputs[kind.name] = _kept_name(kind, resource, olds) or _new_name(kind, resource, seed)
+        problems += _too_long(kind, resource)
     if not problems:
         problems += kind.problems(plain(inputs))
     return inputs, problems
@@ -116,7 +117,17 @@ def _new_name(kind: ResourceType, resource: str, seed: bytes) -> str:
 
 
 def _name_head(kind: ResourceType, resource: str) -> str:
-    return f"{kind.name_prefix}{resource}"[: kind.name_length - NAME_HEX_DIGITS - 1] + "-"
+    return f"{kind.name_prefix}{resource.lower() if kind.name_small else resource}-"
+
+
+def _too_long(kind: ResourceType, resource: str) -> Iterator[Problem]:
+    """Yield what the official provider says of a name that does not fit: it cuts none."""
+    if kind.name and len(resource) + 1 + NAME_HEX_DIGITS > kind.name_length:
+        yield (
+            kind.name,
+            f"name '{resource}-' plus {NAME_HEX_DIGITS} random chars is longer than maximum length "
+            f"{kind.name_length}",
+        )
 
 
 def _is_made_up(kind: ResourceType, resource: str, name: Any) -> bool:
@@ -163,8 +174,7 @@ def diff(
         properties=tuple(changed),
         replaces=replaces,
         delete_before_replace=bool(replaces)
-        and name_kept
-        and not _is_made_up(kind, resource, new.get(kind.name or "")),
+        and (kind.delete_first or (name_kept and not _is_made_up(kind, resource, new.get(kind.name or "")))),
     )
 
 

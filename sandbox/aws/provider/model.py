@@ -156,18 +156,23 @@ def no_problems(_inputs: Mapping[str, Any]) -> Iterable[Problem]:
     return ()
 
 
+NAME_PREFIX = Field(TEXT, computed=True, replaces=True, local=True)
+"""`namePrefix` of any type: taken away, it changes nothing by itself."""
+
+
 @dataclass(frozen=True)
 class ResourceType:
     """One row of the table.
 
     `inputs` are what a program may set, `outputs` what only AWS sets. `create` returns the id, with outputs
     that cannot be read back later beside it; `read` returns all properties, or None when there is nothing.
-    `name` is the input that gets a name made from the resource's when the program gives none, with
-    `name_prefix` in front and cut to `name_length`. `regional` types take `region`. `volatile` outputs are
-    unknown when an update is previewed. `ready` waits until the resource can be used. `problems` checks
-    inputs against each other; `also_replaces` names inputs whose change replaces in this very case, given old
-    state and new inputs. `import_id` turns an import id into what `read` needs to know, `final_id`
-    turns it into the resource's own id; it raises ValueError for an id of the wrong form.
+    `name` is the input that gets a name made from the resource's when the program gives none: no longer than
+    `name_length`, in small letters with `name_small`, and with `name_prefix` in front. `regional` types
+    take `region`. `volatile` outputs are unknown when an update is previewed. `ready` waits until the
+    resource can be used. `problems` checks inputs against each other; `also_replaces` names inputs whose
+    change replaces in this very case, given old state and new inputs. With `delete_first` the old one always
+    goes before its replacement is made. `import_id` turns an import id into what `read` needs to know,
+    `final_id` turns it into the resource's own id; it raises ValueError for an id of the wrong form.
     """
 
     type: str
@@ -181,11 +186,13 @@ class ResourceType:
     name: str | None = None
     name_prefix: str = ""
     name_length: int = 255
+    name_small: bool = False
     ready: Callable[[Scope], None] | None = None
     regional: bool = True
     volatile: tuple[str, ...] = ()
     problems: Callable[[Mapping[str, Any]], Iterable[Problem]] = no_problems
     also_replaces: Callable[[Mapping[str, Any], Mapping[str, Any]], frozenset[str]] = nothing_more
+    delete_first: bool = False
     import_id: Callable[[str], Mapping[str, Any]] | None = None
     final_id: Callable[[str, Mapping[str, Any]], str] | None = None
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..aws import AwsError, at
-from ..kinds import FLAG, JSON, TEXT, WHOLE, Field, Problem, Record, SetOf
-from ..model import Call, ResourceType, Scope, Tags, Update, own_id, tag_list, tag_map
+from ..kinds import FLAG, JSON, TEXT, WHOLE, Field, ListOf, Problem, Record, SetOf
+from ..model import NAME_PREFIX, Call, ResourceType, Scope, Tags, Update, own_id, tag_list, tag_map
 
 _NO_BUCKET = ("404", "NoSuchBucket")
 _ZONE_IDS = {"us-east-1": "Z3AQBSTGFYJSTF", "eu-west-1": "Z1BKCTXD74EZPE", "eu-central-1": "Z21DNDUVLTQW6Q"}
@@ -66,7 +66,7 @@ def _read(scope: Scope) -> dict[str, Any] | None:
 
 
 def _empty(scope: Scope) -> None:
-    """Delete every version of every object."""
+    """Delete every version of every object; raises AwsError for one that cannot be deleted."""
     client = scope.aws
     for key in ("Versions", "DeleteMarkers"):
         found = client.pages("s3", "list_object_versions", key, Bucket=scope.id)
@@ -74,17 +74,26 @@ def _empty(scope: Scope) -> None:
             objects = [
                 {"Key": item["Key"], "VersionId": item["VersionId"]} for item in found[start : start + _MANY]
             ]
-            scope.call("s3", "delete_objects", Bucket=scope.id, Delete={"Objects": objects, "Quiet": True})
+            answer = scope.call(
+                "s3", "delete_objects", Bucket=scope.id, Delete={"Objects": objects, "Quiet": True}
+            )
+            for error in answer.get("Errors") or ():
+                raise AwsError("s3:DeleteObjects", error["Code"], f"{error['Key']}: {error.get('Message')}")
 
 
 def _delete(scope: Scope) -> None:
-    try:
-        if scope.old.get("forceDestroy"):
+    """Delete a bucket; with forceDestroy in its state, whatever is in it goes first, as often as it takes."""
+    while True:
+        try:
+            scope.call("s3", "delete_bucket", Bucket=scope.id)
+        except AwsError as error:
+            if error.code in _NO_BUCKET:
+                return
+            if error.code != "BucketNotEmpty" or not scope.old.get("forceDestroy"):
+                raise
             _empty(scope)
-        scope.call("s3", "delete_bucket", Bucket=scope.id)
-    except AwsError as error:
-        if error.code not in _NO_BUCKET:
-            raise
+        else:
+            return
 
 
 def _tags(scope: Scope) -> dict[str, str]:
@@ -103,7 +112,7 @@ BUCKET = ResourceType(
     type="aws:s3/bucket:Bucket",
     inputs={
         "bucket": Field(TEXT, computed=True, replaces=True),
-        "bucketPrefix": Field(TEXT, replaces=True, local=True),
+        "bucketPrefix": NAME_PREFIX,
         "forceDestroy": Field(FLAG, local=True, default=False),
         "objectLockEnabled": Field(FLAG, computed=True, replaces=True),
     },
@@ -113,6 +122,7 @@ BUCKET = ResourceType(
     delete=_delete,
     name="bucket",
     name_length=63,
+    name_small=True,
     tags=Tags(
         put=lambda scope, tags: _put_tags(scope, _tags(scope) | tags),
         remove=lambda scope, keys: _put_tags(
@@ -368,7 +378,7 @@ def _lifecycle(scope: Scope) -> dict[str, Any] | None:
 
 BUCKET_LIFECYCLE = _setting(
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
-    {"rules": Field(SetOf(_RULE), required=True)},
+    {"rules": Field(ListOf(_RULE), required=True)},
     put=_put_lifecycle,
     read=_lifecycle,
     delete=lambda scope: scope.call("s3", "delete_bucket_lifecycle", Bucket=scope.id),

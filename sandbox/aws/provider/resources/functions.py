@@ -164,9 +164,27 @@ def _read(scope: Scope) -> dict[str, Any] | None:
     }
 
 
+def _state(scope: Scope) -> str | None:
+    try:
+        return str(at(scope.call("lambda", "get_function", FunctionName=scope.id), "Configuration.State"))
+    except AwsError as error:
+        if error.code in _GONE:
+            return None
+        raise
+
+
 def _delete(scope: Scope) -> None:
-    if not scope.old.get("skipDestroy"):
-        Call("lambda", "delete_function", {"FunctionName": own_id}, _GONE)(scope)
+    """Delete a function and wait until it is gone; AWS keeps its network interfaces for a while longer."""
+    if scope.old.get("skipDestroy"):
+        return
+    Call("lambda", "delete_function", {"FunctionName": own_id}, _GONE)(scope)
+    wait_for(
+        lambda: _state(scope),
+        what=f"waiting for function {scope.id} to be deleted",
+        until=frozenset({"gone"}),
+        pending=frozenset({"Active", "Deleting", "Failed", "Inactive", "None", "Pending"}),
+        seconds=READY_SECONDS,
+    )
 
 
 _CONFIGURED = (
@@ -218,7 +236,7 @@ FUNCTION = ResourceType(
         "role": Field(TEXT, required=True),
         "runtime": Field(TEXT, required=True),
         "skipDestroy": Field(FLAG, local=True, default=False),
-        "sourceCodeHash": Field(TEXT, local=True),
+        "sourceCodeHash": Field(TEXT, computed=True, local=True),
         "timeout": Field(WHOLE, default=3),
         "tracingConfig": Field(
             Record({"mode": Field(TEXT, required=True, allowed=("Active", "PassThrough"))}), computed=True

@@ -13,7 +13,19 @@ from urllib.parse import unquote
 
 from ..aws import AwsError, at
 from ..kinds import FLAG, JSON, TEXT, WHOLE, Field
-from ..model import Call, Create, ResourceType, Scope, Tags, Update, own_id, same, tag_list, tag_map
+from ..model import (
+    NAME_PREFIX,
+    Call,
+    Create,
+    ResourceType,
+    Scope,
+    Tags,
+    Update,
+    own_id,
+    same,
+    tag_list,
+    tag_map,
+)
 
 _GONE = ("NoSuchEntity",)
 _MOST_VERSIONS = 5
@@ -104,7 +116,7 @@ def _delete_role(scope: Scope) -> None:
 
 _COMMON = {
     "name": Field(TEXT, computed=True, replaces=True),
-    "namePrefix": Field(TEXT, replaces=True, local=True),
+    "namePrefix": NAME_PREFIX,
 }
 
 ROLE = ResourceType(
@@ -227,7 +239,6 @@ POLICY = ResourceType(
     updates=(Update(("policy",), _new_version),),
     delete=_delete_policy,
     name="name",
-    name_length=128,
     regional=False,
     tags=Tags(
         put=lambda scope, tags: scope.call("iam", "tag_policy", PolicyArn=scope.id, Tags=tag_list(tags)),
@@ -288,7 +299,6 @@ ROLE_POLICY = ResourceType(
         _GONE,
     ),
     name="name",
-    name_length=128,
     regional=False,
     import_id=lambda identifier: _two(identifier, ":", "role", "name", "role-name:role-policy-name"),
 )
@@ -312,6 +322,8 @@ ROLE_POLICY_ATTACHMENT = ResourceType(
         "policyArn": Field(TEXT, required=True, replaces=True),
         "role": Field(TEXT, required=True, replaces=True),
     },
+    # the old one would go last otherwise, and take with it a new one of the same role and policy
+    delete_first=True,
     create=Create(
         Call("iam", "attach_role_policy", {"RoleName": "role", "PolicyArn": "policyArn"}),
         lambda scope, _answer: f"{scope.new['role']}/{scope.new['policyArn']}",

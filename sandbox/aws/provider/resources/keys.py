@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from ..aws import AwsError, at, wait_for
 from ..kinds import FLAG, JSON, TEXT, WHOLE, Field, Text
-from ..model import Call, Create, ResourceType, Scope, Tags, Update, own_id, same, tag_list, tag_map
+from ..model import (
+    NAME_PREFIX,
+    Call,
+    Create,
+    ResourceType,
+    Scope,
+    Tags,
+    Update,
+    own_id,
+    same,
+    tag_list,
+    tag_map,
+)
 
 _GONE = ("NotFoundException",)
 
@@ -83,10 +96,14 @@ def _rotate(scope: Scope) -> None:
         scope.call("kms", "disable_key_rotation", KeyId=scope.id)
 
 
-def _enable(scope: Scope) -> None:
-    enabled = scope.new.get("isEnabled", True)
-    if enabled != scope.old.get("isEnabled", True):
-        scope.call("kms", "enable_key" if enabled else "disable_key", KeyId=scope.id)
+def _switch(*, on: bool) -> Callable[[Scope], None]:
+    """Enable a key before anything else changes, disable it after everything: AWS changes no disabled key."""
+
+    def run(scope: Scope) -> None:
+        if scope.new.get("isEnabled", True) is on and scope.old.get("isEnabled", True) is not on:
+            scope.call("kms", "enable_key" if on else "disable_key", KeyId=scope.id)
+
+    return run
 
 
 def _delete(scope: Scope) -> None:
@@ -137,6 +154,7 @@ KEY = ResourceType(
     ),
     read=_read,
     updates=(
+        Update(("isEnabled",), _switch(on=True)),
         Update(("enableKeyRotation", "rotationPeriodInDays"), _rotate, on_create=True),
         Update(
             ("description",), Call("kms", "update_key_description", {"KeyId": own_id, **same("description")})
@@ -153,7 +171,7 @@ KEY = ResourceType(
                 },
             ),
         ),
-        Update(("isEnabled",), _enable, on_create=True),
+        Update(("isEnabled",), _switch(on=False), on_create=True),
     ),
     delete=_delete,
     tags=TAGS,
@@ -182,7 +200,7 @@ ALIAS = ResourceType(
     type="aws:kms/alias:Alias",
     inputs={
         "name": Field(TEXT, computed=True, replaces=True),
-        "namePrefix": Field(TEXT, replaces=True, local=True),
+        "namePrefix": NAME_PREFIX,
         "targetKeyId": Field(KEY_REFERENCE, required=True),
     },
     outputs=("arn", "targetKeyArn"),
@@ -196,6 +214,7 @@ ALIAS = ResourceType(
     delete=Call("kms", "delete_alias", {"AliasName": own_id}, _GONE),
     name="name",
     name_prefix="alias/",
+    name_length=238,
     problems=lambda inputs: (
         ()
         if str(inputs.get("name") or inputs.get("namePrefix")).startswith("alias/")

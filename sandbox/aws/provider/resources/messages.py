@@ -11,7 +11,7 @@ from typing import Any
 
 from ..aws import AwsError, at
 from ..kinds import FLAG, JSON, TEXT, WHOLE, Field
-from ..model import Call, Create, ResourceType, Scope, Tags, Update, own_id, tag_list, tag_map
+from ..model import NAME_PREFIX, Call, Create, ResourceType, Scope, Tags, Update, own_id, tag_list, tag_map
 
 _NO_TOPIC = ("NotFound", "NotFoundException")
 
@@ -62,7 +62,7 @@ TOPIC = ResourceType(
         "displayName": Field(TEXT),
         "kmsMasterKeyId": Field(TEXT),
         "name": Field(TEXT, computed=True, replaces=True),
-        "namePrefix": Field(TEXT, replaces=True, local=True),
+        "namePrefix": NAME_PREFIX,
         "policy": Field(JSON, computed=True),
     },
     outputs=("arn", "owner"),
@@ -78,7 +78,7 @@ TOPIC = ResourceType(
     ),
     delete=Call("sns", "delete_topic", {"TopicArn": own_id}, _NO_TOPIC),
     name="name",
-    name_length=256,
+    name_length=80,
     tags=Tags(
         put=lambda scope, tags: scope.call("sns", "tag_resource", ResourceArn=scope.id, Tags=tag_list(tags)),
         remove=lambda scope, keys: scope.call("sns", "untag_resource", ResourceArn=scope.id, TagKeys=keys),
@@ -103,8 +103,8 @@ def _put_topic_policy(scope: Scope) -> str:
 def _owner_only(topic: str, account: str) -> str:
     """Return the policy a topic has when none was set: its owner may do everything."""
     actions = (
-        "AddPermission DeleteTopic GetTopicAttributes ListSubscriptionsByTopic Publish RemovePermission"
-        " SetTopicAttributes Subscribe"
+        "AddPermission DeleteTopic GetTopicAttributes ListSubscriptionsByTopic Publish Receive"
+        " RemovePermission SetTopicAttributes Subscribe"
     )
     return json.dumps(
         {
@@ -140,7 +140,7 @@ def _reset_topic_policy(scope: Scope) -> None:
 
 def _read_topic_policy(scope: Scope) -> dict[str, Any] | None:
     found = _attributes(scope, scope.id)
-    if found is None or not found.get("Policy") or "__default_policy_ID" in found["Policy"]:
+    if found is None or not found.get("Policy"):
         return None
     return {"arn": scope.id, "owner": found.get("Owner"), "policy": found["Policy"]}
 
@@ -292,9 +292,9 @@ QUEUE = ResourceType(
         **{name: Field(WHOLE, default=value) for name, value in _QUEUE_NUMBERS.items()},
         "kmsMasterKeyId": Field(TEXT),
         "name": Field(TEXT, computed=True, replaces=True),
-        "namePrefix": Field(TEXT, replaces=True, local=True),
+        "namePrefix": NAME_PREFIX,
         "policy": Field(JSON, computed=True),
-        "redrivePolicy": Field(JSON),
+        "redrivePolicy": Field(JSON, computed=True),
     },
     outputs=("arn", "url"),
     create=Create(

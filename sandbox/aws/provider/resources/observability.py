@@ -6,7 +6,19 @@ import secrets
 from typing import Any
 
 from ..kinds import FLAG, NUMBER, TEXT, TEXT_MAP, TEXTS, WHOLE, Field
-from ..model import Call, Create, Read, ResourceType, Scope, Tags, Update, own_id, tag_list, tag_map
+from ..model import (
+    NAME_PREFIX,
+    Call,
+    Create,
+    Read,
+    ResourceType,
+    Scope,
+    Tags,
+    Update,
+    own_id,
+    tag_list,
+    tag_map,
+)
 
 _GONE = ("ResourceNotFoundException", "ResourceNotFound")
 
@@ -67,7 +79,7 @@ LOG_GROUP = ResourceType(
         "kmsKeyId": Field(TEXT),
         "logGroupClass": Field(TEXT, computed=True, replaces=True),
         "name": Field(TEXT, computed=True, replaces=True),
-        "namePrefix": Field(TEXT, replaces=True, local=True),
+        "namePrefix": NAME_PREFIX,
         "retentionInDays": Field(WHOLE, default=0),
         "skipDestroy": Field(FLAG, local=True, default=False),
     },
@@ -77,7 +89,6 @@ LOG_GROUP = ResourceType(
     updates=(Update(("retentionInDays",), _retain, on_create=True), Update(("kmsKeyId",), _encrypt)),
     delete=_delete_group,
     name="name",
-    name_length=512,
     tags=Tags(
         put=lambda scope, tags: scope.call("logs", "tag_resource", resourceArn=_group_arn(scope), tags=tags),
         remove=lambda scope, keys: scope.call(

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..aws import AwsError, wait_for
 from ..kinds import TEXT, WHOLE, Field, Record
-from ..model import Call, Create, ResourceType, Scope, Tags, Update, tag_list, tag_map
+from ..model import NAME_PREFIX, Call, Create, ResourceType, Scope, Tags, Update, tag_list, tag_map
 
 _GONE = ("ResourceNotFoundException",)
 
@@ -133,7 +133,7 @@ SCHEDULE = ResourceType(
     inputs={
         "groupName": Field(TEXT, computed=True, replaces=True),
         "name": Field(TEXT, computed=True, replaces=True),
-        "namePrefix": Field(TEXT, replaces=True, local=True),
+        "namePrefix": NAME_PREFIX,
         **_CHANGEABLE,
     },
     outputs=("arn",),
@@ -152,7 +152,6 @@ SCHEDULE = ResourceType(
         _GONE,
     ),
     name="name",
-    name_length=64,
 )
 
 
@@ -203,7 +202,7 @@ SCHEDULE_GROUP = ResourceType(
     type="aws:scheduler/scheduleGroup:ScheduleGroup",
     inputs={
         "name": Field(TEXT, computed=True, replaces=True),
-        "namePrefix": Field(TEXT, replaces=True, local=True),
+        "namePrefix": NAME_PREFIX,
     },
     outputs=("arn", "creationDate", "lastModificationDate", "state"),
     create=Create(
@@ -222,7 +221,6 @@ SCHEDULE_GROUP = ResourceType(
     read=_read_group,
     delete=_delete_group,
     name="name",
-    name_length=64,
     tags=Tags(
         put=lambda scope, tags: scope.call(
             "scheduler", "tag_resource", ResourceArn=_group_arn(scope), Tags=tag_list(tags)

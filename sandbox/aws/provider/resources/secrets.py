@@ -8,8 +8,19 @@ from typing import Any
 
 from ..aws import AwsError
 from ..kinds import FLAG, JSON, TEXT, WHOLE, Field, Problem
-from ..model import Call, Create, ResourceType, Scope, Tags, Update, own_id, same, tag_list, tag_map
-from .keys import KEY_REFERENCE
+from ..model import (
+    NAME_PREFIX,
+    Call,
+    Create,
+    ResourceType,
+    Scope,
+    Tags,
+    Update,
+    own_id,
+    same,
+    tag_list,
+    tag_map,
+)
 
 _SERVICE = "secretsmanager"
 _GONE = ("ResourceNotFoundException",)
@@ -97,9 +108,9 @@ SECRET = ResourceType(
     inputs={
         "description": Field(TEXT),
         "forceOverwriteReplicaSecret": Field(FLAG, local=True, default=False),
-        "kmsKeyId": Field(KEY_REFERENCE),
+        "kmsKeyId": Field(TEXT),
         "name": Field(TEXT, computed=True, replaces=True),
-        "namePrefix": Field(TEXT, replaces=True, local=True),
+        "namePrefix": NAME_PREFIX,
         "policy": Field(JSON, computed=True),
         "recoveryWindowInDays": Field(WHOLE, local=True, default=30),
     },
@@ -132,8 +143,10 @@ SECRET = ResourceType(
 
 
 def _read_secret_policy(scope: Scope) -> dict[str, Any] | None:
-    policy = _policy(scope, scope.id) if _describe(scope, scope.id) else None
-    return None if policy is None else {"policy": policy, "secretArn": scope.id}
+    """A policy that somebody took away is drift: the resource is there as long as its secret."""
+    if _describe(scope, scope.id) is None:
+        return None
+    return {"policy": _policy(scope, scope.id), "secretArn": scope.id}
 
 
 SECRET_POLICY = ResourceType(
@@ -152,7 +165,9 @@ SECRET_POLICY = ResourceType(
         "ARN",
     ),
     read=_read_secret_policy,
-    updates=(Update(("policy",), lambda scope: _put_policy(scope, scope.id, "secretArn")),),
+    updates=(
+        Update(("policy", "blockPublicPolicy"), lambda scope: _put_policy(scope, scope.id, "secretArn")),
+    ),
     delete=Call(_SERVICE, "delete_resource_policy", {"SecretId": own_id}, _GONE),
 )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..aws import AwsError, at
 from ..kinds import CIDR, FLAG, TEXT, TEXTS, WHOLE, Field, Problem, Record, SetOf
-from ..model import ResourceType, Scope, Tags, Update, own_id, tag_list
+from ..model import NAME_PREFIX, ResourceType, Scope, Tags, Update, own_id, tag_list
 from .ec2 import TAGS, TAGS_LATER, arn, create, described, ec2, owner
 
 _NO_GROUP = ("InvalidGroup.NotFound", "InvalidGroupId.NotFound", "InvalidGroupId.Malformed")
@@ -124,7 +124,7 @@ SECURITY_GROUP = ResourceType(
         "egress": _RULES,
         "ingress": _RULES,
         "name": Field(TEXT, computed=True, replaces=True),
-        "namePrefix": Field(TEXT, replaces=True, local=True),
+        "namePrefix": NAME_PREFIX,
         "revokeRulesOnDelete": Field(FLAG, local=True, default=False),
         "vpcId": Field(TEXT, computed=True, replaces=True),
     },
@@ -175,8 +175,8 @@ def _bare(permission: Mapping[str, Any]) -> dict[str, Any]:
 DEFAULT_SECURITY_GROUP = ResourceType(
     type="aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
     inputs={
-        "egress": Field(SetOf(_RULE)),
-        "ingress": Field(SetOf(_RULE)),
+        "egress": _RULES,
+        "ingress": _RULES,
         "revokeRulesOnDelete": Field(FLAG, local=True, default=False),
         "vpcId": Field(TEXT, computed=True, replaces=True),
     },
