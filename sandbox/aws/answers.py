@@ -29,6 +29,7 @@ BROKEN = {
 
 
 CREATED = {
+    "AcceptAddressTransfer": "allocationId",
     "AllocateAddress": "allocationId",
     "AssociateAddress": "associationId",
     "AssociateRouteTable": "associationId",

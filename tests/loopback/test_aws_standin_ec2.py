@@ -71,6 +71,41 @@ def test_a_gateway_fails_without_an_internet_gateway(aws: Aws) -> None:
     assert code_of(ec2.create_nat_gateway, SubnetId=subnet) == "MissingParameter"
 
 
+def test_an_address_is_handed_to_the_account_it_was_offered_to(aws: Aws) -> None:
+    ours, theirs = aws.client("ec2"), aws.client("ec2", key="210987654321")
+    tagged = [{"ResourceType": "elastic-ip", "Tags": [{"Key": "slot", "Value": "use1-az1/1"}]}]
+    made = ours.allocate_address(Domain="vpc", TagSpecifications=tagged)
+    address, allocation = made["PublicIp"], made["AllocationId"]
+    assert code_of(theirs.accept_address_transfer, Address=address) == "InvalidAddress.NotFound"
+    offered = ours.enable_address_transfer(AllocationId=allocation, TransferAccountId="210987654321")
+    assert offered["AddressTransfer"]["AddressTransferStatus"] == "pending"
+    assert address_of(ours, allocation)["PublicIp"] == address
+    third = aws.client("ec2", key="333333333333")
+    assert code_of(third.accept_address_transfer, Address=address) == "InvalidAddress.NotFound"
+    taken = theirs.accept_address_transfer(Address=address)["AddressTransfer"]
+    assert (taken["PublicIp"], taken["AddressTransferStatus"]) == (address, "accepted")
+    found = address_of(theirs, taken["AllocationId"])
+    assert (found.get("Tags", []), found["NetworkBorderGroup"]) == ([], "us-east-1")
+    assert ours.describe_addresses()["Addresses"] == []
+    assert code_of(ours.allocate_address, Domain="vpc", Address=address) == "InvalidAddress.NotFound"
+    assert code_of(theirs.accept_address_transfer, Address=address) == "InvalidAddress.NotFound"
+
+
+def test_an_address_in_use_is_offered_and_cannot_be_accepted(aws: Aws) -> None:
+    gateway, allocation = aws.gateway()
+    ours, theirs = aws.client("ec2"), aws.client("ec2", key="210987654321")
+    ours.enable_address_transfer(AllocationId=allocation, TransferAccountId="210987654321")
+    wanted = {"Address": address_of(ours, allocation)["PublicIp"]}
+    assert code_of(theirs.accept_address_transfer, **wanted) == "InvalidTransfer.AddressAssociated"
+    ours.delete_nat_gateway(NatGatewayId=gateway)
+    aws.control("PUT", "limits", {"addresses": 0})
+    assert code_of(theirs.accept_address_transfer, **wanted) == "AddressLimitExceeded"
+    aws.control("PUT", "limits", {"addresses": 1})
+    tags = [{"Key": "slot", "Value": "use1-az1/1"}]
+    theirs.accept_address_transfer(**wanted, TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": tags}])
+    assert theirs.describe_addresses()["Addresses"][0]["Tags"] == tags
+
+
 def test_gateways_are_found_by_tag_and_unknown_ones_are_refused(aws: Aws) -> None:
     gateway, _ = aws.gateway()
     ec2 = aws.client("ec2")

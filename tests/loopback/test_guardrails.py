@@ -45,6 +45,13 @@ def test_only_the_keeper_releases_an_address_of_a_slot(strict: Aws, role: str) -
     ec2_of(strict, KEEPER).release_address(AllocationId=kept)
 
 
+@pytest.mark.parametrize("role", ["administrator", DEPLOY])
+def test_only_the_keeper_hands_an_address_of_a_slot_to_another_account(strict: Aws, role: str) -> None:
+    offer = {"AllocationId": address(strict, *TAGS), "TransferAccountId": "210987654321"}
+    assert code_of(ec2_of(strict, role).enable_address_transfer, **offer) == DENIED
+    ec2_of(strict, KEEPER).enable_address_transfer(**offer)
+
+
 def test_an_address_of_nobody_may_be_released(strict: Aws) -> None:
     ec2_of(strict, "administrator").release_address(AllocationId=address(strict))
 

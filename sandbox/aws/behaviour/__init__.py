@@ -16,6 +16,7 @@ from sandbox.aws.behaviour import (
     nat_gateways,
     quotas,
     secretsmanager,
+    transfers,
     zones,
 )
 from sandbox.aws.behaviour.rules import Rule, install_rules
@@ -32,6 +33,7 @@ RULES: tuple[Rule, ...] = (
     *nat_gateways.RULES,
     *quotas.RULES,
     *secretsmanager.RULES,
+    *transfers.RULES,
     *zones.RULES,
 )
 

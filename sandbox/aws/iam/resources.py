@@ -22,6 +22,7 @@ KEY_USE = {
 """What Secrets Manager does in the caller's name with a key of the customer's."""
 
 EC2_CREATES = {
+    "AcceptAddressTransfer": "elastic-ip",
     "AllocateAddress": "elastic-ip",
     "CreateFlowLogs": "vpc-flow-log",
     "CreateInternetGateway": "internet-gateway",
