@@ -23,6 +23,9 @@ TARGETS = (
     "vpcPeeringConnectionId",
 )
 """Inputs of a route that lead past every NAT gateway."""
+PUBLIC_TABLE = "flexpay:index:Network$aws:ec2/routeTable:RouteTable::network-public"
+PUBLIC_SUBNET = "flexpay:index:Network$aws:ec2/subnet:Subnet::network-public-"
+"""Ends of the URNs of what the program makes for gateways; both are in the state of every stack."""
 
 
 class Routes:
@@ -62,9 +65,10 @@ class Routes:
     def past_gateways(self) -> Iterator[tuple[Resource, str]]:
         """Yield what leads out of a table from which no gateway is reached by design, and where to.
 
-        The tables of subnets in which gateways stand are left out: gateways need the internet gateway.
+        The tables of subnets in which gateways stand, or are to stand, are left out: gateways need the
+        internet gateway.
         """
-        beside_gateways = self._tables_of_gateways()
+        beside_gateways = self._tables_of_gateways() | self._tables_for_gateways()
         for route in self.of_type(ROUTE):
             target = next((key for key in TARGETS if route.inputs.get(key)), "")
             if target and not self._places(route, "routeTableId") & beside_gateways:
@@ -85,6 +89,19 @@ class Routes:
         for association in self.of_type(ASSOCIATION):
             if self._places(association, "subnetId") & subnets:
                 tables |= self._places(association, "routeTableId")
+        return tables
+
+    def _tables_for_gateways(self) -> set[str]:
+        """Return the program's own table for gateways, by its names, as long as only their subnets use it.
+
+        A stack has no gateway yet where none of its addresses is approved, or none has arrived.
+        """
+        tables = {one.urn for kind in TABLES for one in self.of_type(kind) if one.urn.endswith(PUBLIC_TABLE)}
+        for association in self.of_type(ASSOCIATION):
+            if self._places(association, "routeTableId") & tables:
+                subnets = self._places(association, "subnetId")
+                if not all(PUBLIC_SUBNET in one for one in subnets):
+                    return set()
         return tables
 
     def place(self, resource: Resource, key: str) -> frozenset[str]:

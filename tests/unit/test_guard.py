@@ -349,3 +349,33 @@ def test_an_adopted_address_that_the_preview_does_not_tell_carries_no_traffic_ye
     assert finding.severity is Severity.BLOCK
     assert "eipalloc-1" in finding.problem
     assert "role: spare" in finding.way_out
+
+
+def beside_another(change: Callable[[dict[str, Any]], None] = lambda step: None) -> list[GuardFinding]:
+    """Judge the first plan of a further stack: its addresses are not approved yet, and get no gateway."""
+    raw = json.loads(text("first-roll-out"))
+    raw["steps"] = [step for step in raw["steps"] if not step["urn"].endswith((GATEWAY, ROUTE))]
+    for step in raw["steps"]:
+        change(step)
+    raw["changeSummary"] = {}
+    return judge(parse_plan(json.dumps(raw)), ledger([IPv4Address("192.0.2.1")]))
+
+
+def test_a_further_stack_of_an_approved_environment_starts_without_a_gateway() -> None:
+    assert beside_another() == []
+
+
+@pytest.mark.parametrize(
+    ("urn", "was", "becomes"),
+    [
+        ("RouteTableAssociation::network-private-use1-az1", "private-use1-az1", "public"),
+        ("Route::network-public", "public", "private-use1-az1"),
+    ],
+)
+def test_what_is_made_for_gateways_is_a_way_out_for_nothing_else(urn: str, was: str, becomes: str) -> None:
+    def lead_out(step: dict[str, Any]) -> None:
+        if step["urn"].endswith(urn):
+            sources = step["newState"]["propertyDependencies"]
+            sources["routeTableId"] = [one.replace(was, becomes) for one in sources["routeTableId"]]
+
+    assert blocked(beside_another(lead_out)) == {"Route::network-public"}
