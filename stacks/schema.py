@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from onboarding.allowlist.addresses import classify
 from stacks.values import (
     LARGEST_VPC_PREFIX,
     ZONE_SPACE_PREFIX,
@@ -193,6 +194,13 @@ class ExternalAddress(Strict):
     address: IPv4Address = Field(description="public IPv4 address")
     owner: Text = Field(description="who runs the NAT")
     purpose: Text = Field(description="why calls come from it")
+
+    @field_validator("address")
+    @classmethod
+    def _can_be_submitted(cls, address: IPv4Address) -> IPv4Address:
+        if reason := classify(address).refused:
+            raise ValueError(f"must be the public address that the NAT sends from, and this one is {reason}")
+        return address
 
 
 class EgressMode(StrEnum):

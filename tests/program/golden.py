@@ -132,7 +132,7 @@ CONFIGURATIONS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
             "network": None,
             "egress": {
                 "mode": "external",
-                "addresses": [{"address": "198.18.1.1", "owner": "network team", "purpose": "egress VPC"}],
+                "addresses": [{"address": "18.204.0.66", "owner": "network team", "purpose": "egress VPC"}],
             },
         },
         {},

@@ -119,9 +119,9 @@ def test_external_addresses_are_declared_with_their_owner() -> None:
     assert not [token for token in cloud.asked if token.startswith("aws:")]
     assert outputs["egressAddresses"] == [
         {
-            "slot": "external/198.18.1.1",
+            "slot": "external/18.204.0.66",
             "zone": "external",
-            "address": "198.18.1.1",
+            "address": "18.204.0.66",
             "allocationId": None,
             "natGatewayId": None,
             "role": "active",

@@ -181,14 +181,36 @@ def external(*addresses: str, **changed: Any) -> dict[str, Any]:
 
 
 def test_mode_external_declares_and_makes_nothing() -> None:
-    assert (settings(**external("198.51.100.7")).slots, settings(**external("198.51.100.7")).zones) == (
+    assert (settings(**external("18.204.0.66")).slots, settings(**external("18.204.0.66")).zones) == (
         {},
         [],
     )
     assert "must declare at least one address" in complaint(**external())
-    assert "named twice: 198.51.100.7" in complaint(**external("198.51.100.7", "198.51.100.7"))
-    assert "network: mode external makes no network" in complaint(**{**external("198.51.100.7"), **network()})
+    assert "named twice: 18.204.0.66" in complaint(**external("18.204.0.66", "18.204.0.66"))
+    assert "network: mode external makes no network" in complaint(**{**external("18.204.0.66"), **network()})
     assert "not a valid IPv4 address" in complaint(**external("2001:db8::1"))
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("10.1.2.3", "private (10.0.0.0/8, RFC 1918)"),
+        ("172.16.0.1", "private (172.16.0.0/12, RFC 1918)"),
+        ("192.168.1.1", "private (192.168.0.0/16, RFC 1918)"),
+        ("100.64.0.1", "shared by a carrier's customers"),
+        ("203.0.113.10", "for documentation only"),
+    ],
+)
+def test_an_external_address_that_no_list_can_hold_is_refused(address: str, why: str) -> None:
+    said = complaint(**external("18.204.0.66", address))
+    assert said.startswith("egress.addresses.1.address: must be the public address that the NAT sends from")
+    assert why in said
+    assert said.endswith(f'(found "{address}")')
+
+
+def test_an_external_address_of_this_machine_is_for_trying_things_out() -> None:
+    (entry,) = settings(**external("127.44.200.1")).egress.external
+    assert str(entry.address) == "127.44.200.1"
 
 
 def test_mode_existing_needs_its_parts() -> None:
