@@ -11,6 +11,7 @@ from stacks.facts import Allocation, Facts
 from stacks.schema import Settings, SlotSettings
 
 RECOVER = "flexpay-onboard addresses recover"
+MOVING = "docs/runbooks/moving.md"
 
 
 class Refused(Exception):  # noqa: N818 - a decision, not a malfunction
@@ -62,13 +63,19 @@ def _for_slot(
         _stays(slot, entry, ours, facts)
         return None
     chosen = _named(slot, entry.allocation, facts) if entry.allocation else _tagged(slot, facts)
+    if chosen and not entry.allocation and _of_another_stack(chosen, facts):
+        raise Refused(
+            f"slot {slot}: {chosen} carries its tags and belongs to stack {chosen.stack}; no address is held "
+            f"by two. Take another number for this slot, or, once stack {chosen.stack} is gone or has given "
+            f"it up, name it: egress.addresses.{slot}.allocation: {chosen.allocation_id}"
+        )
     declared = facts.managed.declared.get(slot)
     if chosen is None:
         if declared in facts.approvals.promised:
             raise Refused(
                 f"slot {slot}: its address {declared} is known to the partner and is neither in this stack "
                 f"nor in AWS under the slot's tags; a new one would not be let in: {RECOVER} {declared} "
-                f"--slot {slot}"
+                f"--slot {slot}. If it was handed to another account: {MOVING}"
             )
         return None
     if declared in facts.approvals.promised and declared != chosen.address:
@@ -101,6 +108,13 @@ def _stays(slot: str, entry: SlotSettings, ours: Allocation, facts: Facts) -> No
             "allocation is a different slot: name it under a free number of the zone"
         )
     others = facts.found.tagged.get(slot, ())
+    foreign = [one for one in others if _of_another_stack(one, facts)]
+    if foreign:
+        raise Refused(
+            f"slot {slot}: it holds {ours}, and {foreign[0]} of stack {foreign[0].stack} carries the same "
+            "slot's tags; two stacks of one environment and region need different slots. Leave both as they "
+            "are, and give the newer one a free number of the zone"
+        )
     known = facts.approvals.promised
     exchanged = [] if ours.address in known else [one for one in others if one.address in known]
     if exchanged:
@@ -118,8 +132,13 @@ def _stays(slot: str, entry: SlotSettings, ours: Allocation, facts: Facts) -> No
     if ours.allocation_id in facts.found.gone:
         raise Refused(
             f"slot {slot}: {ours} is in this stack's state and AWS holds it no more: somebody released it. "
-            f"{RECOVER} {ours.address} --slot {slot}, then `pulumi refresh`"
+            f"{RECOVER} {ours.address} --slot {slot}, then `pulumi refresh`. If it was handed to another "
+            f"account: {MOVING}"
         )
+
+
+def _of_another_stack(one: Allocation, facts: Facts) -> bool:
+    return one.stack not in (None, facts.managed.stack)
 
 
 def _named(slot: str, wanted: str, facts: Facts) -> Allocation:

@@ -13,7 +13,8 @@ TAG_ENVIRONMENT = "flexpay:environment"
 """On every resource that can carry tags: which environment it belongs to."""
 TAG_SLOT = "flexpay:slot"
 """On every address: the permanent slot it fills; an address is found again by these two tags."""
-
+TAG_STACK = "flexpay:stack"
+"""On every address: the stack that manages it, from which no other stack takes it over by its tags."""
 
 VERIFIER_TIMEOUT_SECONDS = 300
 """Longest run of a verifier function; whoever invokes one waits longer, so as never to repeat it."""

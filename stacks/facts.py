@@ -15,6 +15,8 @@ class Allocation:
     """Its flexpay:environment tag."""
     slot: str | None = None
     """Its flexpay:slot tag."""
+    stack: str | None = None
+    """Its flexpay:stack tag."""
     held_by: str | None = None
     """What uses it, as AWS names it; None while nothing does."""
     fits_zone: bool = True
@@ -28,6 +30,8 @@ class Allocation:
 class Managed:
     """What the stack manages since its last update, from its own state."""
 
+    stack: str | None = None
+    """The stack's own name."""
     remembers: bool = False
     """Whether an update was ever completed; False for a new stack, and for one whose state was lost."""
     addresses: Mapping[str, Allocation] = field(default_factory=dict)

@@ -24,7 +24,7 @@ from onboarding.allowlist.ledger import Ledger, Standing
 from onboarding.errors import InputError
 from onboarding.ledger_file import read_ledger
 from stacks.adoption import Refused
-from stacks.contract import TAG_ENVIRONMENT, TAG_SLOT
+from stacks.contract import TAG_ENVIRONMENT, TAG_SLOT, TAG_STACK
 from stacks.facts import Allocation, Approvals, Facts, Found, Managed
 from stacks.labels import EGRESS, NETWORK, SECRETS, slot_of
 from stacks.schema import AddressRole, Settings
@@ -62,6 +62,7 @@ def read_managed() -> Managed:
         for name, held in _of_type(resources, ADDRESS, f"{EGRESS}-")
     }
     return Managed(
+        stack=pulumi.get_stack(),
         remembers=bool(outputs),
         addresses=addresses,
         gateways=frozenset(slot_of(name) for name, _ in _of_type(resources, GATEWAY, f"{EGRESS}-")),
@@ -179,6 +180,7 @@ def _allocation(allocation_id: str) -> Allocation:
         address=IPv4Address(address.public_ip),
         environment=tags.get(TAG_ENVIRONMENT),
         slot=tags.get(TAG_SLOT),
+        stack=tags.get(TAG_STACK),
         held_by=address.instance_id or address.network_interface_id or address.association_id or None,
     )
 

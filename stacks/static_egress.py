@@ -6,6 +6,7 @@ from typing import NamedTuple, NotRequired, TypedDict
 import pulumi
 from pulumi_aws import cloudwatch, ec2
 
+from stacks.contract import TAG_STACK
 from stacks.egress_plan import EgressPlan, SlotPlan
 from stacks.labels import Labels, key
 from stacks.protection import Kind, options
@@ -71,7 +72,7 @@ class StaticEgress(pulumi.ComponentResource):
         return ec2.Eip(
             f"{self._name}-{key(slot.slot)}",
             domain="vpc",
-            tags=self._labels.tags(f"egress-{slot.slot}", slot=slot.slot),
+            tags=self._labels.tags(f"egress-{slot.slot}", slot=slot.slot) | {TAG_STACK: pulumi.get_stack()},
             # what the state has is named by its own ID: that changes nothing, and where the state only
             # read it (`.get`) the engine takes it back instead of making another in its place
             opts=options(

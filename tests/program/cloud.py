@@ -41,11 +41,16 @@ class Held:
     environment: str | None = ENVIRONMENT
     interface: str | None = None
     group: str = REGION
+    stack: str | None = None
 
     @property
     def tags(self) -> dict[str, str]:
         """The tags it carries."""
-        tags = {"flexpay:environment": self.environment, "flexpay:slot": self.slot}
+        tags = {
+            "flexpay:environment": self.environment,
+            "flexpay:slot": self.slot,
+            "flexpay:stack": self.stack,
+        }
         return {key: value for key, value in tags.items() if value}
 
 

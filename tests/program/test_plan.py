@@ -81,6 +81,33 @@ class TestAdoption:
         plan = plan_egress(slots(), Facts(found=Found(tagged={ONE: (held(ONE),)})))
         assert {slot.slot: slot.adopt for slot in plan.slots}[ONE] == held(ONE).allocation_id
 
+    @pytest.mark.parametrize("tag", [None, "production"])
+    def test_one_of_this_stack_or_of_no_stack_is_taken_over(self, tag: str | None) -> None:
+        found = Found(tagged={ONE: (held(ONE, stack=tag),)})
+        plan = plan_egress(slots(), Facts(Managed(stack="production"), found))
+        assert {slot.slot: slot.adopt for slot in plan.slots}[ONE] == held(ONE).allocation_id
+
+    def test_one_of_another_stack_is_only_taken_over_by_name(self) -> None:
+        theirs = held(ONE, stack="production-east")
+        found = Found(tagged={ONE: (theirs,)}, named={theirs.allocation_id: theirs})
+        facts = Facts(Managed(stack="production"), found)
+        said = refused(slots(), facts)
+        assert f"{theirs} carries its tags and belongs to stack production-east" in said
+        assert f"egress.addresses.{ONE}.allocation: {theirs.allocation_id}" in said
+        plan = plan_egress(slots(allocations={ONE: theirs.allocation_id}), facts)
+        assert {slot.slot: slot.adopt for slot in plan.slots}[ONE] == theirs.allocation_id
+
+    @pytest.mark.parametrize("approvals", [Approvals(), approved(TWO)])
+    def test_another_stacks_address_under_a_managed_slot_is_not_called_a_leftover(
+        self, approvals: Approvals
+    ) -> None:
+        theirs = held(TWO, slot=ONE, stack="production-east")
+        facts = Facts(running(stack="production"), Found(tagged={ONE: (theirs,)}), approvals)
+        said = refused(slots(), facts)
+        assert f"{theirs} of stack production-east" in said
+        assert "release" not in said
+        assert "stack import" not in said
+
     def test_two_with_the_tags_are_refused_by_name(self) -> None:
         twins = (held(ONE), held(TWO, slot=ONE))
         said = refused(slots(), Facts(found=Found(tagged={ONE: twins})))

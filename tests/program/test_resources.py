@@ -8,7 +8,7 @@ import pytest
 from stacks.protection import Kind, keeping
 from tests.program.cloud import ACCOUNT, EIP, NAT, ROUTE, Cloud
 from tests.program.golden import CONFIGURATIONS, deploy_named
-from tests.program.run import deploy, stack_config
+from tests.program.run import STACK, deploy, stack_config
 
 CARRIES_NO_TAGS = {
     "aws:ec2/route:Route",
@@ -77,6 +77,11 @@ def test_addresses_and_gateways_are_tagged_with_their_slot(cloud: Cloud) -> None
     for kind in (EIP, NAT):
         for name, one in cloud.of_type(kind).items():
             assert one.inputs["tags"]["flexpay:slot"].replace("/", "-") == name.removeprefix("egress-")
+
+
+def test_addresses_are_tagged_with_their_stack(cloud: Cloud) -> None:
+    for one in cloud.of_type(EIP).values():
+        assert one.inputs["tags"]["flexpay:stack"] == STACK
 
 
 def test_everything_hangs_under_its_component(cloud: Cloud) -> None:

@@ -145,6 +145,15 @@ def test_refusals_come_before_anything_is_registered() -> None:
     assert cloud.recorded == []
 
 
+def test_an_address_of_another_stack_is_not_taken_over_by_its_tags() -> None:
+    cloud = Cloud(held={"eipalloc-0000000a": Held("198.18.0.1", "use1-az1/1", stack="production-east")})
+    with pytest.raises(pulumi.RunError, match=r"use1-az1/1: eipalloc-0000000a .* stack production-east"):
+        deploy(stack_config(), cloud)
+    assert cloud.recorded == []
+    _, adopted = deploy(stack_config(), Cloud(held={"eipalloc-0000000a": Held("198.18.0.1", "use1-az1/1")}))
+    assert adopted.of_type(EIP)["egress-use1-az1-1"].resource_id == "eipalloc-0000000a"
+
+
 def test_an_allocation_of_another_border_group_is_refused() -> None:
     cloud = Cloud(held={"eipalloc-0000000a": Held("198.18.0.1", environment=None, group="us-east-1-bos-1")})
     named = {"use1-az1/1": {"role": "active", "allocation": "eipalloc-0000000a"}}
