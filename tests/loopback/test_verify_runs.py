@@ -1,5 +1,6 @@
 """Whole runs against the partner stand-in: which address may be called from, what proves what."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address
