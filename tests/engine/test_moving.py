@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from sandbox.world import REPOSITORY
-from tests.engine.outliving import held
+from tests.engine.accounting import held
 from tests.engine.project import ACCOUNT, REGION, STACK, Project
 from tests.engine.test_rollover_walk import Walk
 
