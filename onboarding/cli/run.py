@@ -28,6 +28,7 @@ def main() -> NoReturn:
     gc.set_threshold(50_000, 20, 20)
     # what other packages plug into pydantic would see every value, and is searched for in all of them
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    terminal.complete_streams()
     code = run()
     # the outcome is told; a Ctrl-C while the interpreter clears up must not add a traceback to it
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -4,12 +4,29 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 from onboarding.errors import CannotTell
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+def complete_streams() -> None:
+    """Have something stand for each standard stream that a command may use without asking.
+
+    A closed stdin reads as an empty one, and talk to a closed stderr goes nowhere. Only a closed stdout
+    stays closed, since a result that nobody gets has to be told. What stdout cannot encode is spelled out.
+    """
+    # opened first of all, so that no socket or file of ours gets the number of the closed one
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - as long as the process
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - likewise
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def product(text: str) -> None:
@@ -24,15 +41,15 @@ def product(text: str) -> None:
         sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        _discard_buffered()
+        _discard_buffered(sys.stdout)
     except OSError as error:
-        _discard_buffered()
+        _discard_buffered(sys.stdout)
         raise _untold(error.strerror or type(error).__name__) from error
 
 
-def _discard_buffered() -> None:
+def _discard_buffered(stream: TextIO) -> None:
     # what is still buffered must not raise at exit
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _untold(reason: str) -> CannotTell:
@@ -44,8 +61,21 @@ def _untold(reason: str) -> CannotTell:
 
 def say(text: str) -> None:
     """Tell the person at the terminal something that is not the product."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    _tell(f"{text}\n")
+
+
+def overwrite(text: str) -> None:
+    """Put text in the place of the terminal's present line; an empty one takes it away."""
+    _tell(f"\r\x1b[2K{text}")
+
+
+def _tell(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        # that nobody listens any more changes neither what a command does nor how it ends
+        _discard_buffered(sys.stderr)
 
 
 def awaiting(what: str) -> None:

@@ -86,8 +86,7 @@ class Progress:
         if now - self._began < QUIET_SECONDS or self._waited:
             return
         if sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[2K{done} of {total} done")
-            sys.stderr.flush()
+            terminal.overwrite(f"{done} of {total} done")
             self._shown = True
         elif now - self._said >= LINE_EVERY_SECONDS:
             terminal.say(f"{done} of {total} done")
@@ -98,8 +97,7 @@ class Progress:
         told = f"{pairs} not let in yet; polling for another {left_seconds / 60:.1f} min"
         now = monotonic()
         if sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[2K{told}")
-            sys.stderr.flush()
+            terminal.overwrite(told)
             self._shown = True
         elif not self._waited or now - self._said >= WAITING_LINE_EVERY_SECONDS:
             terminal.say(told)
@@ -109,8 +107,7 @@ class Progress:
     def clear(self) -> None:
         """Take the line away."""
         if self._shown:
-            sys.stderr.write("\r\x1b[2K")
-            sys.stderr.flush()
+            terminal.overwrite("")
 
 
 @dataclass(frozen=True)
