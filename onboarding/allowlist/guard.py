@@ -78,7 +78,8 @@ class _Case:
         self.before, self.after = Routes(plan.before()), Routes(plan.after())
         self.replaceable = planned_replacements(plan)
         settings = plan.setting("merchants")
-        named = [one.get("name", "") for one in settings or () if isinstance(one, dict)]
+        merchants = settings if isinstance(settings, list) else []
+        named = [str(one.get("name", "")) for one in merchants if isinstance(one, dict)]
         self.approved = frozenset[IPv4Address]().union(
             *(ledger.approved_for(merchant) for merchant in named or ledger.merchants)
         )

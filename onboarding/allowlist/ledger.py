@@ -19,7 +19,8 @@ from ipaddress import IPv4Address
 
 LEDGER_VERSION = 1
 LONGEST_TEXT = 2000
-MERCHANT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+"""What a merchant or an environment may be called, as the settings have it."""
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -85,7 +86,7 @@ class Event:
         if not self.addresses or tuple(sorted(set(self.addresses))) != self.addresses:
             raise ValueError("addresses: at least one is needed, sorted, each named once")
         for merchant in self.merchants:
-            if not MERCHANT.fullmatch(merchant):
+            if not NAME.fullmatch(merchant):
                 raise ValueError(f"merchants: {merchant!r} is not a merchant's name")
         for name in ("reference", "actor", "submission", "note"):
             _check_text(name, getattr(self, name))

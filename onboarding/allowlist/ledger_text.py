@@ -13,7 +13,7 @@ from ipaddress import IPv4Address
 
 from onboarding.allowlist.ledger import (
     LEDGER_VERSION,
-    MERCHANT,
+    NAME,
     Action,
     Event,
     ImpossibleOrder,
@@ -95,7 +95,7 @@ def _head(lines: list[str], source: str) -> str:
             hint="use the flexpay-onboard release that wrote it",
         )
     environment = lines[1].removeprefix("environment: ")
-    if environment == lines[1] or not MERCHANT.fullmatch(environment):
+    if environment == lines[1] or not NAME.fullmatch(environment):
         raise InputError(f"{source}:2: environment: expected `environment: <name>`", hint=RESTORE)
     events = lines[2] if len(lines) > HEAD_LINES else ""
     if events not in ("events:", "events: []"):

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from onboarding.allowlist.ledger import NAME
+
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """Stands for a string that the engine does not know before ``up``."""
 
@@ -123,20 +125,24 @@ class Plan:
 
     def setting(self, name: str) -> Any:
         """Return one of the project's settings, parsed; None when it is not set."""
-        project = next(iter(self.changes), "").split("::")[1:2]
-        value = self.config.get(f"{project[0]}:{name}") if project else None
+        value = self._told(name)
         if isinstance(value, str):
             try:
                 return json.loads(value)
-            except ValueError:
-                return value  # plain text, e.g. the environment's name
+            except (ValueError, RecursionError):
+                return value  # plain text
         return value
 
     @property
     def environment(self) -> str:
-        """The environment that the plan was made for; "" when it is not there."""
-        value = self.setting("environment")
-        return value if isinstance(value, str) else ""
+        """The environment that the plan was made for; "" when no environment's name is there."""
+        # as it stands: an environment may be called 2024, which is no number
+        value = self._told("environment")
+        return value if isinstance(value, str) and NAME.fullmatch(value) else ""
+
+    def _told(self, name: str) -> Any:
+        project = next(iter(self.changes), "").split("::")[1:2]
+        return self.config.get(f"{project[0]}:{name}") if project else None
 
 
 def parse_plan(text: str) -> Plan:
@@ -173,12 +179,17 @@ def _document(text: str) -> Mapping[str, Any]:
                 "it is a stream of engine events, not one document; use `pulumi preview --json`"
             ) from error
         raise IncompletePlanError(f"the document breaks off: {error}") from error
+    except ValueError as error:
+        # Python reads no number of more than some thousand digits
+        raise NotAPlanError(f"it holds what no preview does: {error}") from error
     if not isinstance(raw, Mapping) or not {"steps", "diagnostics", "changeSummary"} & raw.keys():
         raise NotAPlanError("it has none of the keys of a preview; use `pulumi preview --json`")
     return raw
 
 
 def _errors(diagnostics: Any) -> tuple[str, ...]:
+    if not isinstance(diagnostics, list | None):
+        raise NotAPlanError("its diagnostics are not those of a preview; use `pulumi preview --json`")
     found = [item for item in diagnostics or () if isinstance(item, Mapping)]
     return tuple(str(item.get("message", "")).strip() for item in found if item.get("severity") == "error")
 
@@ -187,10 +198,16 @@ def _is_step(step: Any) -> bool:
     if not isinstance(step, Mapping) or not all(isinstance(step.get(key), str) for key in ("op", "urn")):
         return False
     states = [step[key] for key in ("oldState", "newState") if step.get(key) is not None]
+    return bool(states) and all(map(_is_state, states))
+
+
+def _is_state(state: Any) -> bool:
     maps = ("inputs", "outputs", "propertyDependencies")
-    return bool(states) and all(
-        isinstance(state, Mapping) and all(isinstance(state.get(key) or {}, Mapping) for key in maps)
-        for state in states
+    if not isinstance(state, Mapping) or not all(isinstance(state.get(key) or {}, Mapping) for key in maps):
+        return False
+    origins = [state.get("dependencies"), *(state.get("propertyDependencies") or {}).values()]
+    return all(
+        isinstance(urns or [], list) and all(isinstance(urn, str) for urn in urns or []) for urns in origins
     )
 
 
@@ -198,6 +215,8 @@ def _check_complete(steps: Iterable[Mapping[str, Any]], summary: Any) -> None:
     """Compare what is told with what is counted; a preview without errors counts every step."""
     if not isinstance(summary, Mapping) or not steps:
         raise IncompletePlanError("it holds no steps: the engine did not get to the resources")
+    if not all(isinstance(count, int) for count in summary.values()):
+        raise NotAPlanError("its changeSummary counts no steps; use `pulumi preview --json`")
     told = Counter(step["op"] for step in steps)
     missing = {name for name, count in summary.items() if told[name] < count}
     if missing - HIDDEN_UNLESS_ASKED:

@@ -48,10 +48,17 @@ def _saved(text: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         planned, config = raw["resourcePlans"], raw.get("config") or {}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NotAPlanError("it is not what `pulumi preview --save-plan` writes") from error
-    usable = isinstance(planned, Mapping) and all(isinstance(one, Mapping) for one in planned.values())
+    usable = isinstance(planned, Mapping) and all(map(_is_planned, planned.values()))
     if not usable or not isinstance(config, Mapping):
         raise NotAPlanError("it is not what `pulumi preview --save-plan` writes")
     return planned, config
+
+
+def _is_planned(one: Any) -> bool:
+    if not isinstance(one, Mapping) or not isinstance(one.get("goal") or {}, Mapping):
+        return False
+    steps = one.get("steps") or []
+    return isinstance(steps, list) and all(isinstance(step, str) for step in steps)
 
 
 def _plain(value: Any) -> Any:
@@ -59,7 +66,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return value
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from onboarding.allowlist.plan import Plan
 
 HOW = "pulumi preview --json --show-sames > preview.json"
+HOW_SAVED = "pulumi preview --json --show-sames --save-plan plan.json > preview.json"
 
 
 def guard(
@@ -53,11 +54,14 @@ def guard(
     source = "standard input" if preview == "-" else preview
     try:
         judged = parse_plan(_read(preview))
-        saved = differences(judged, _read(str(plan))) if plan else []
     except NotAPlanError as error:
         raise InputError(f"{source}: {error}", hint=HOW) from error
     except IncompletePlanError as error:
         raise CannotTell(f"{source}: {error}", hint=f"run the preview to its end: {HOW}") from error
+    try:
+        saved = differences(judged, read_text(plan, hint=HOW_SAVED)) if plan else []
+    except NotAPlanError as error:
+        raise InputError(f"{plan}: {error}", hint=HOW_SAVED) from error
     if saved:
         raise InputError(
             f"{plan}: not the plan of this preview: {'; '.join(saved[:3])}",
@@ -126,8 +130,7 @@ def _count(resources: int) -> str:
 
 
 def _read(path: str) -> str:
-    hint = "pulumi preview --json --show-sames > preview.json"
     if path != "-":
-        return read_text(Path(path), hint=hint)
+        return read_text(Path(path), hint=HOW)
     terminal.awaiting("the preview")
-    return read_standard_input(hint=hint)
+    return read_standard_input(hint=HOW)

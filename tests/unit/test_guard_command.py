@@ -54,6 +54,28 @@ def test_the_plan_of_another_preview_is_refused(folder: Path, capsys: pytest.Cap
     assert "not the plan of this preview" in capsys.readouterr().err
 
 
+def test_a_file_that_is_no_saved_plan_is_named_and_not_the_preview(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    approve(folder, "tags")
+    other = folder / "other.json"
+    other.write_text("{}", encoding="utf-8")
+    arguments = ["guard", preview(folder, "tags"), "--plan", str(other), "-C", str(folder)]
+    assert run(arguments) == ExitCode.USAGE
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {other}: it is not what `pulumi preview --save-plan` writes")
+    assert "--save-plan plan.json" in said.partition("next:")[2]
+
+
+def test_merchants_of_the_wrong_type_are_no_internal_error(folder: Path) -> None:
+    approve(folder, "tags")
+    raw = json.loads(text("tags"))
+    raw["config"]["flexpay-egress:merchants"] = '[{"name": ["acme-air"]}]'
+    path = folder / "odd.json"
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    assert run(["guard", str(path), "-C", str(folder)]) in (ExitCode.HOLDS, ExitCode.FINDING)
+
+
 def test_a_blocked_plan_names_address_ticket_and_way_out(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

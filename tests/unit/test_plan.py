@@ -21,6 +21,20 @@ def test_the_environment_comes_from_the_projects_own_settings() -> None:
     assert parse_plan(json.dumps(raw)).environment == "sandbox"
 
 
+@pytest.mark.parametrize("name", ["2024", "true"])
+def test_an_environment_may_be_called_what_elsewhere_is_a_number_or_a_truth(name: str) -> None:
+    raw = document()
+    raw["config"]["flexpay-egress:environment"] = name
+    assert parse_plan(json.dumps(raw)).environment == name
+
+
+@pytest.mark.parametrize("name", ["../../production", "1" * 5000, "[" * 100_000, 7])
+def test_what_is_no_environments_name_leads_to_no_ledger(name: Any) -> None:
+    raw = document()
+    raw["config"]["flexpay-egress:environment"] = name
+    assert parse_plan(json.dumps(raw)).environment == ""
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -35,6 +49,12 @@ def test_the_environment_comes_from_the_projects_own_settings() -> None:
         '{"steps": [{"op": "same", "urn": "u", "newState": {"inputs": 3}}], "changeSummary": {"same": 1}}',
         '{"sequence": 1, "preludeEvent": {}}\n{"sequence": 2, "summaryEvent": {}}\n',
         '{"steps": ' + "[" * 100_000 + "]" * 100_000 + "}",
+        '{"steps": ' + "1" * 5000 + "}",
+        '{"steps": [], "diagnostics": 5}',
+        '{"steps": [{"op": "same", "urn": "u", "newState": {"dependencies": 5}}]}',
+        '{"steps": [{"op": "same", "urn": "u", "newState": {"dependencies": [["u"]]}}]}',
+        '{"steps": [{"op": "same", "urn": "u", "newState": {"propertyDependencies": {"a": 5}}}]}',
+        '{"steps": [{"op": "same", "urn": "u", "newState": {"urn": "u"}}], "changeSummary": {"same": "x"}}',
     ],
 )
 def test_another_document_is_not_a_plan(given: str) -> None:
@@ -105,7 +125,18 @@ def test_a_plan_that_imports_another_address_is_not_the_previews_own() -> None:
     assert len(differences(parse_plan(text("nothing")), json.dumps(saved))) == 1
 
 
-@pytest.mark.parametrize("given", ["", "{}", "[]", '{"resourcePlans": [], "config": {}}', text("nothing")])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"resourcePlans": [], "config": {}}',
+        '{"resourcePlans": {"u": {"goal": 5}}, "config": {}}',
+        '{"resourcePlans": {"u": {"steps": [[]]}}, "config": {}}',
+        text("nothing"),
+    ],
+)
 def test_something_else_is_no_saved_plan(given: str) -> None:
     with pytest.raises(NotAPlanError):
         differences(parse_plan(text("nothing")), given)
