@@ -5,14 +5,18 @@ version by name.
 """
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+from onboarding.allowlist.ledger import NAME
 from onboarding.deployment import (
     Contacts,
     EgressAddress,
@@ -29,18 +33,45 @@ from onboarding.files import read_standard_input, read_text
 from stacks.contract import CONTRACT_VERSION
 
 ENGINE_TIMEOUT_SECONDS = 120
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+")
 
 
 class _Lenient(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
 
 
+def _known_as(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise ValueError("must be 1 to 40 lower case letters, digits and inner hyphens")
+    return name
+
+
+def _in_aws(region: str) -> str:
+    if not _REGION.fullmatch(region):
+        raise ValueError("must be a region such as us-east-1")
+    return region
+
+
+def _to_be_split(url: str) -> str:
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        raise ValueError("must be https://host[:port][/path]") from None
+    return url
+
+
+# what files, hosts and calls are named after is looked at here; whether a URL may be called is for `verify`
+Name = Annotated[str, AfterValidator(_known_as)]
+Region = Annotated[str, AfterValidator(_in_aws)]
+Url = Annotated[str, AfterValidator(_to_be_split)]
+
+
 class _Partner(_Lenient):
-    server_url: str
+    server_url: Url
     checkout_prefix: str
     orders: Orders
     ca_bundle: str | None = None
-    echo: tuple[str, ...] = ()
+    echo: tuple[Url, ...] = ()
 
 
 class _Contacts(_Lenient):
@@ -71,8 +102,8 @@ class _Address(_Lenient):
 
 class _Outputs(_Lenient):
     contract_version: int
-    environment: str
-    region: str
+    environment: Name
+    region: Region
     account_id: str
     partner: _Partner
     contacts: _Contacts
@@ -81,7 +112,7 @@ class _Outputs(_Lenient):
     egress_by_zone: dict[str, str | None] = {}
     private_subnets: dict[str, str]
     route_tables: dict[str, str]
-    merchants: dict[str, _Merchant]
+    merchants: dict[Name, _Merchant]
     kms_key_arn: str | None = None
     reader_policy_arn: str | None = None
     verifier_functions: dict[str, str] = {}
@@ -96,7 +127,7 @@ def parse_outputs(text: str, *, source: str) -> Stack:
     """
     try:
         raw = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{source}: not JSON: {error}", hint="pass what `pulumi stack output --json` prints"
         ) from error
@@ -115,12 +146,17 @@ def parse_outputs(text: str, *, source: str) -> Stack:
         return _to_stack(_Outputs.model_validate(raw), source)
     except ValidationError as error:
         lines = [
-            f"{source}: {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            f"{source}: {'.'.join(str(part) for part in item['loc'])}: {_reason(item)}"
             for item in error.errors()
         ]
         raise InputError(
             "\n".join(lines), hint="export the outputs again; do not edit them by hand"
         ) from None
+
+
+def _reason(item: Mapping[str, Any]) -> str:
+    text, given = str(item["msg"]).removeprefix("Value error, "), item["input"]
+    return f"{text} (found {json.dumps(given)})" if isinstance(given, str | int | float | bool) else text
 
 
 def _to_stack(outputs: _Outputs, source: str) -> Stack:

@@ -38,7 +38,7 @@ class SubmissionFolder:
         text = read_text(place, hint="move the folder away, then draft again")
         try:
             document: Document = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{place}: not JSON: {error}", hint="move the folder away, then draft again"
             ) from error

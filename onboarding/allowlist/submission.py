@@ -263,7 +263,11 @@ def faults(document: Any) -> tuple[str, ...]:
     ]
     if found:
         return tuple(found)
-    if document["digest"]["value"] != digest_of(document):
+    try:
+        fits = document["digest"]["value"] == digest_of(document)
+    except UnicodeEncodeError:
+        return ("document: holds half a character (a lone surrogate), which no text in UTF-8 can",)
+    if not fits:
         found.append("digest.value: does not fit the document, which was changed or damaged")
     listed = Counter(entry["address"] for entry in document["addresses"])
     found += [

@@ -90,7 +90,7 @@ class Functions:
             body = said["Payload"].read()
         try:
             answer = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if said.get("FunctionError"):
             raise CannotTell(f"{_called(arn)} failed: {_failure(answer)}", hint=f"look into {_log(arn)}")

@@ -24,7 +24,7 @@ class ClientCredentials:
         """
         try:
             raw = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ValueError("not JSON") from None
         if not isinstance(raw, dict):
             raise ValueError("not a JSON object")

@@ -36,7 +36,7 @@ def load(merchant: Merchant, folder: Path) -> Any:
         template = json.loads(read_text(path, hint=hint))
     except InputError as error:
         raise InputError(f"merchants: {merchant.name}: testOrder: {error}", hint=hint) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not JSON: {error}", hint="correct the template") from error
     if not isinstance(template, dict):
         raise InputError(f"{where}: not a JSON object", hint="see the shipped templates for the shape")

@@ -483,7 +483,27 @@ SPOILED_OUTPUTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "an environment that is no text": (with_(environment=7), "environment"),
     "no addresses": (without("egressAddresses"), "egressAddresses"),
     "addresses as a map": (with_(egressAddresses={"a": 1}), "egressAddresses"),
-    "an address that is none": (address_with(address="203.0.114.999"), "egressAddresses.0.address"),
+    "an environment outside of the folder": (
+        with_(environment="../production"),
+        'environment: must be 1 to 40 lower case letters, digits and inner hyphens (found "../production")',
+    ),
+    "a region that no host can be named after": (with_(region=""), "region: must be a region"),
+    "a merchant that no secret can be named after": (
+        lambda raw: {**raw, "merchants": {"acme air": raw["merchants"][AIR]}},
+        "merchants.acme air",
+    ),
+    "a partner that no URL names": (
+        lambda raw: {**raw, "partner": {**raw["partner"], "serverUrl": "https://[::1"}},
+        "partner.serverUrl: must be https://host",
+    ),
+    "an echo at a port there is not": (
+        lambda raw: {**raw, "partner": {**raw["partner"], "echo": ["https://echo.example:99999"]}},
+        "partner.echo.0: must be https://host",
+    ),
+    "an address that is none": (
+        address_with(address="203.0.114.999"),
+        'egressAddresses.0.address: Input is not a valid IPv4 address (found "203.0.114.999")',
+    ),
     "an address of IPv6": (address_with(address="2001:db8::1"), "egressAddresses.0.address"),
     "an unknown role": (address_with(role="idle"), "egressAddresses.0.role"),
     "an address without slot": (address_with(slot=None), "egressAddresses.0.slot"),
@@ -508,7 +528,7 @@ def test_spoiled_outputs_stop_every_command_and_nothing_changes(desk: Desk, kind
     assert desk.snapshot() == before
 
 
-@pytest.mark.parametrize("text", ["", "{", "\x00", '{"contractVersion": 1, "contractVersion"'])
+@pytest.mark.parametrize("text", ["", "{", "\x00", "[" * 100_000, '{"contractVersion": 1, "contractVersion"'])
 def test_outputs_that_are_no_json_stop_every_command(desk: Desk, text: str) -> None:
     desk.outputs.write_text(text)
 

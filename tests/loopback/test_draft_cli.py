@@ -257,7 +257,7 @@ def test_files_of_others_in_the_folder_survive_a_new_draft(toolkit: Toolkit) -> 
     assert toolkit.document()["tickets"] == ["FPX-2"]
 
 
-@pytest.mark.parametrize("damage", ["{", '{"a": 1}'])
+@pytest.mark.parametrize("damage", ["{", '{"a": 1}', "[" * 100_000], ids=["cut off", "another", "nested"])
 def test_a_damaged_earlier_draft_is_reported_and_kept(toolkit: Toolkit, damage: str) -> None:
     toolkit.draft()
     path = toolkit.out / "staging-rev-1" / "submission.json"

@@ -111,6 +111,11 @@ def test_a_reason_repeats_nothing_of_what_it_refuses(start: str, middle: str, en
             assert "Zq~" not in judged.reason
 
 
+def test_stored_text_nested_without_end_is_no_pair_like_any_other_text() -> None:
+    with pytest.raises(ValueError, match="not JSON"):
+        ClientCredentials.from_json("[" * 100_000)
+
+
 VISIBLE = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=40)
 
 

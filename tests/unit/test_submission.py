@@ -122,6 +122,12 @@ def test_what_is_no_submission_at_all_is_refused_without_a_traceback(thing: Any)
     assert faults(thing)
 
 
+def test_half_a_character_is_refused_without_a_traceback() -> None:
+    document = to_document(submission())
+    document["contacts"]["owner"] = "\ud800"
+    assert "half a character" in " ".join(faults(document))
+
+
 def test_an_address_listed_twice_is_refused() -> None:
     document = to_document(submission())
     document["addresses"].append(document["addresses"][0])

@@ -265,6 +265,7 @@ def test_the_shipped_orders_have_every_placeholder_filled(name: str, tmp_path: A
     ("content", "reason"),
     [
         ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
         ("[]", "not a JSON object"),
         ('{"a": "{{yesterday}}"}', "unknown placeholder {{yesterday}}"),
         ('{"a": ["{{today-1}}"]}', "unknown placeholder"),

@@ -129,6 +129,15 @@ def test_no_failed_invocation_is_repeated(error: Exception, kind: type[CannotTel
     assert len(client.invoked) == 1
 
 
+def test_an_answer_nested_without_end_is_none() -> None:
+    class Endless(Lambda):
+        def invoke(self, FunctionName: str, InvocationType: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+            return {"Payload": io.BytesIO(b"[" * 100_000)}
+
+    called, _ = functions(Endless(states=[ACTIVE], answers=[]))
+    assert called.invoke(ARN, {}) is None
+
+
 def test_what_a_function_failed_of_is_told_without_its_stack() -> None:
     class Failing(Lambda):
         def invoke(self, FunctionName: str, InvocationType: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
