@@ -109,24 +109,32 @@ def _locked(path: Path) -> Iterator[None]:
 def read_from_git(path: Path, ref: str) -> Ledger | None:
     """Read the version of a ledger that a git ref holds; None where the ref has no such file.
 
-    Raises InputError when there is no such ref, or no git.
+    Raises InputError when there is no such ref, no git, or no repository that git would read.
     """
     target = path.resolve()
-    commit = _git(target.parent, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    if commit is None:
+    found = _git(target.parent, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    if found.returncode != 0:
+        # about the ref --quiet keeps git from complaining, not about a repository that it does not read
+        if (said := " ".join(_decoded(found.stderr).split())).startswith("fatal:"):
+            raise InputError(f"--against {ref}: {said}", hint="run it in a clone of the project of your own")
         raise InputError(f"--against {ref}: not a commit of {target.parent}", hint="fetch it first")
-    listed = _git(target.parent, "ls-tree", "--name-only", commit.strip(), "--", target.name)
-    if not listed:
+    commit = _decoded(found.stdout).strip()
+    listed = _git(target.parent, "ls-tree", "--name-only", commit, "--", target.name)
+    if listed.returncode == 0 and not listed.stdout:
         return None
-    text = _git(target.parent, "show", f"{commit.strip()}:./{target.name}")
-    if text is None:
+    shown = _git(target.parent, "show", f"{commit}:./{target.name}")
+    if listed.returncode != 0 or shown.returncode != 0:
         raise CannotTell(f"{path}: git cannot show the version of {ref}", hint="run `git fsck`")
-    return parse(text, source=f"{ref}:{path.name}")
+    return parse(_decoded(shown.stdout), source=f"{ref}:{path.name}")
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
+def _decoded(said: bytes) -> str:
+    return said.decode("utf-8", errors="replace")
+
+
+def _git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
     try:
-        done = subprocess.run(
+        return subprocess.run(
             ["git", "-C", str(folder), *arguments],
             capture_output=True,
             timeout=GIT_TIMEOUT_SECONDS,
@@ -136,4 +144,3 @@ def _git(folder: Path, *arguments: str) -> str | None:
         raise InputError("git is not on PATH", hint="install git, or check without --against") from error
     except subprocess.TimeoutExpired as error:
         raise CannotTell(f"git gave no answer in {GIT_TIMEOUT_SECONDS} s") from error
-    return done.stdout.decode("utf-8", errors="replace") if done.returncode == 0 else None

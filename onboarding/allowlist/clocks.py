@@ -1,7 +1,7 @@
-"""Pure: how long something has lasted, and when that is too long."""
+"""Pure: how a moment is written, how long something has lasted, and when that is too long."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 SATURDAY = 5
 BUSINESS_DAYS_A_WEEK = 5
@@ -17,6 +17,12 @@ class Limits:
     unproven_days: int = 7
     """An approved address should be proven soon, or nobody knows whether the approval took effect."""
     proof_days: int = 30
+
+
+def instant(at: datetime) -> str:
+    """Return an aware time as every document writes it, ``2026-11-20T09:30:00Z``: UTC, cut to the second."""
+    # strftime would write the year 1 with one digit, which nothing reads back
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def days(since: datetime, now: datetime) -> int:

@@ -17,6 +17,8 @@ from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Address
 
+from onboarding.allowlist.clocks import instant
+
 LEDGER_VERSION = 1
 LONGEST_TEXT = 2000
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
@@ -107,7 +109,7 @@ def _check_text(name: str, text: str | None) -> None:
 def content(event: Event) -> dict[str, object]:
     """Return what an event says, without its id, in the order of the file."""
     return {
-        "at": event.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "at": instant(event.at),
         "action": event.action.value,
         "submission": event.submission,
         "merchants": list(event.merchants),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from onboarding.allowlist.clocks import days
+from onboarding.allowlist.clocks import days, instant
 from onboarding.allowlist.reconciliation import Report
 from onboarding.allowlist.status_report import WORD, as_document, next_steps
 from onboarding.deployment import EgressAddress, Environment, Stack
@@ -25,7 +25,7 @@ def overview(known: Sequence[Known], at: datetime) -> dict[str, Any]:
     environments = [_environment(environment, report) for environment, report in known]
     return {
         "overviewVersion": OVERVIEW_VERSION,
-        "at": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "at": instant(at),
         "exitCode": outcome(known).value,
         "result": WORD[outcome(known)],
         "environments": sorted(environments, key=lambda one: str(one["environment"])),

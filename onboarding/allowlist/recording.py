@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from ipaddress import IPv4Address
 
+from onboarding.allowlist.clocks import instant
 from onboarding.allowlist.ledger import Action, Entry, Event, Ledger, Pair, Standing, new_event
 from onboarding.errors import InputError
 
@@ -204,15 +205,15 @@ def _moment(
     latest = _latest(ledger, pairs)
     if latest and latest > now + CLOCK_TOLERANCE:
         raise InputError(
-            f"the ledger's last event about these addresses lies in the future ({latest:%Y-%m-%dT%H:%M:%SZ})",
+            f"the ledger's last event about these addresses lies in the future ({instant(latest)})",
             hint="set this machine's clock right",
         )
     if isinstance(moment, datetime):
         moment = moment.astimezone(UTC).replace(microsecond=0)
         if moment > now:
-            raise InputError(f"--date {moment:%Y-%m-%dT%H:%M:%SZ} lies in the future")
+            raise InputError(f"--date {instant(moment)} lies in the future")
         if latest and moment <= latest:
-            raise _too_early(f"{moment:%Y-%m-%dT%H:%M:%SZ}", latest)
+            raise _too_early(instant(moment), latest)
         return moment
     if moment is None or moment == now.date():
         return _next_free(ledger, now, now + CLOCK_TOLERANCE)
@@ -235,6 +236,6 @@ def _next_free(ledger: Ledger, start: datetime, end: datetime) -> datetime:
 
 def _too_early(moment: str, latest: datetime) -> InputError:
     return InputError(
-        f"--date {moment} is before the last event about these addresses ({latest:%Y-%m-%dT%H:%M:%SZ})",
+        f"--date {moment} is before the last event about these addresses ({instant(latest)})",
         hint="record events in the order in which they happened",
     )

@@ -2,10 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from onboarding.allowlist.clocks import days
+from onboarding.allowlist.clocks import days, instant
 from onboarding.allowlist.reconciliation import Report
 from onboarding.allowlist.verdicts import Row, Status
 from onboarding.exit_codes import ExitCode, worst
@@ -29,7 +28,7 @@ def as_text(report: Report) -> str:
     """
     steps = {step: str(number) for number, step in enumerate(next_steps(report), start=1)}
     asked = "AWS was not asked (--offline)" if report.actual is None else "compared with AWS"
-    lines = [f"{report.environment}: {asked}, {_instant(report.at)}"]
+    lines = [f"{report.environment}: {asked}, {instant(report.at)}"]
     cells = [_cells(row, steps.get(row.next_step, "")) for row in report.rows]
     widths = [max(map(len, column)) for column in zip(_HEAD, *cells, strict=True)]
     if cells:
@@ -90,7 +89,7 @@ def _environment(report: Report) -> dict[str, Any]:
     actual = report.actual
     return {
         "environment": report.environment,
-        "at": _instant(report.at),
+        "at": instant(report.at),
         "comparedWithAws": actual is not None,
         "result": WORD[report.outcome],
         "exitCode": report.outcome.value,
@@ -114,21 +113,17 @@ def _row(row: Row) -> dict[str, Any]:
         "result": WORD[row.outcome],
         "verdict": row.verdict,
         "next": row.next_step or None,
-        "since": _instant(row.since) if row.since else None,
+        "since": instant(row.since) if row.since else None,
         "reference": row.reference or None,
         "slot": declared.slot if declared else None,
         "zone": declared.zone if declared else None,
         "region": declared.region if declared else None,
         "accountId": declared.account_id if declared else None,
         "role": declared.role.value if declared else None,
-        "provenAt": _instant(row.proof.proven_at) if row.proof else None,
+        "provenAt": instant(row.proof.proven_at) if row.proof else None,
         "provenFrom": row.proof.vantage.value if row.proof else None,
         "warnings": list(row.warnings),
     }
-
-
-def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 _METRICS = {

@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
@@ -18,6 +18,7 @@ from ipaddress import IPv4Address
 from typing import Any
 from urllib.parse import urlsplit
 
+from onboarding.allowlist.clocks import instant
 from onboarding.deployment import Contacts, Merchant, Partner, Role
 
 SUBMISSION_VERSION = 1
@@ -205,11 +206,6 @@ def _previous(previous: Previous | None) -> Document | None:
             for merchant, addresses in sorted(previous.approved_for.items())
         },
     }
-
-
-def instant(at: datetime) -> str:
-    """Return an aware time as the document writes it: UTC, to the second."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:

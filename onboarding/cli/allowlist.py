@@ -133,10 +133,10 @@ def record(
         return plan(current, wish, now=now).events
 
     # a mistake is reported, and a repetition recognised, before AWS is asked who is asking
-    if not planned(known, actor or "unknown"):
+    if not planned(known, "unknown" if actor is None else actor):
         _report(path, known, (), f"{action} under {reference}", as_json)
         return
-    by = actor or _actor(environment, directory)
+    by = _actor(environment, directory) if actor is None else actor
     made: list[Event] = []
 
     def decide(current: Ledger) -> tuple[Event, ...]:

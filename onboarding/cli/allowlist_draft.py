@@ -270,7 +270,7 @@ def _moment(text: str | None, epoch: str | None) -> datetime | None:
 
     given = parse_date(text)
     if isinstance(given, datetime):
-        return given.astimezone(UTC).replace(microsecond=0)
+        return given.replace(microsecond=0)
     if given is not None:
         return datetime.combine(given, time.min, UTC)
     if epoch is None:
@@ -283,6 +283,6 @@ def _moment(text: str | None, epoch: str | None) -> datetime | None:
 
 def _day(text: str | None, option: str) -> date | None:
     try:
-        return date.fromisoformat(text) if text else None
+        return date.fromisoformat(text) if text is not None else None
     except ValueError:
         raise InputError(f"{option} {text}: not a day", hint="for example 2026-11-20") from None

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def find_ledger(
 
 
 def parse_date(text: str | None) -> datetime | date | None:
-    """Parse --date: a day, or a moment with its offset from UTC. Raises InputError."""
+    """Parse --date: a day, or a moment with its offset from UTC, returned in UTC. Raises InputError."""
     if text is None:
         return None
     try:
@@ -64,13 +64,13 @@ def parse_date(text: str | None) -> datetime | date | None:
         pass  # not a bare day, so it has to be a moment
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InputError(
-            f"--date {text}: not a date", hint="for example 2026-11-20, or 2026-11-20T09:30:00+01:00"
-        )
-    return moment
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass  # told below, as is a moment without its offset
+    raise InputError(
+        f"--date {text}: not a date", hint="for example 2026-11-20, or 2026-11-20T09:30:00+01:00"
+    )
 
 
 def parse_addresses(texts: Sequence[str] | None, *, option: str = "--address") -> tuple[IPv4Address, ...]:

@@ -218,6 +218,11 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         "is before the last event",
     ),
     "date that is none": (["approved", "-r", "X", "--date", "tomorrow"], "--date tomorrow: not a date"),
+    "moment before all time": (
+        ["approved", "-r", "X", "--date", "0001-01-01T00:00:00+14:00"],
+        "--date 0001-01-01T00:00:00+14:00: not a date",
+    ),
+    "moment after all time": (["approved", "-r", "X", "--date", "9999-12-31T23:59:59-12:00"], "not a date"),
     "moment without zone": (["approved", "-r", "X", "--date", "2026-01-01T10:00"], "not a date"),
     "retired without addresses": (["retired", "-r", "X"], "has to name its addresses"),
     "retired before approved": (["retired", "-r", "X", "-a", str(ONE)], "is waiting"),
@@ -240,6 +245,19 @@ def test_what_does_not_follow_is_refused_and_nothing_changes(desk: Desk, kind: s
     assert reason in refused.err
     assert "Traceback" not in refused.err
     assert desk.snapshot() == before
+
+
+def test_an_actor_that_was_left_empty_is_refused_and_not_replaced(desk: Desk) -> None:
+    before = desk.snapshot()
+    refused = desk.run("record", "submitted", "-r", "X", "-a", str(ONE), "--actor", "")
+    assert (refused.code, refused.out) == (2, "")
+    assert "actor: must be one line" in refused.err
+    assert desk.snapshot() == before
+
+
+def test_a_list_of_the_year_one_can_be_recorded_and_read_back(desk: Desk) -> None:
+    assert desk.submit("MAIL-1", "--date", "0001-01-01").code == 0
+    assert desk.books.entry(AIR, ONE).standing is Standing.WAITING
 
 
 def test_what_is_approved_is_not_approved_again_under_another_ticket(desk: Desk) -> None:

@@ -253,6 +253,12 @@ def test_a_union_merge_of_random_branches_is_the_union_of_their_events(tmp_path:
         assert parse(merged, source="merged") == ledger(*ours, *theirs)
 
 
+def test_a_folder_that_git_does_not_read_is_told_in_its_own_words(path: Path) -> None:
+    start(path, "production")
+    with pytest.raises(InputError, match="--against HEAD: fatal: not a git repository"):
+        read_from_git(path, "HEAD")
+
+
 def test_an_older_version_is_read_from_git(repository: Path, path: Path) -> None:
     append(path, event("submitted", 0, [A]))
     commit(repository)
