@@ -49,12 +49,3 @@ def still_listed(address: IPv4Address, ledger: Ledger) -> list[str]:
                 f"{_SAID[entry.standing]}"
             )
     return found
-
-
-def slot_entry(slot: str, allocation_id: str) -> str:
-    """Return the lines of the stack's settings that adopt an allocation."""
-    return (
-        "  flexpay-egress:egress:\n"
-        "    addresses:\n"
-        f"      {slot}: {{ role: spare, allocation: {allocation_id} }}"
-    )

@@ -11,19 +11,21 @@ from onboarding.cli import terminal
 from onboarding.cli.addresses_parts import (
     all_ledgers,
     allocations_of,
-    check_slot,
+    deployed_of,
     egress_of_vpc,
     environment_of,
     insist_on_approval,
+    name_of,
     parsed_address,
-    place_of,
     refuse_foreign,
+    region_of,
+    slot_entry,
     still_declared,
     view_of,
     views_of,
 )
 from onboarding.cli.groups import WholeSentences
-from onboarding.cli.options import AsJson, Directory, LedgerFile, OutputFiles, Stacks, Verbose
+from onboarding.cli.options import AsJson, Directory, LedgerFile, OutputFiles, Stacks, Verbose, check_slot
 from onboarding.errors import CannotTell, Finding, InputError
 from onboarding.exit_codes import ExitCode, worst
 
@@ -84,7 +86,7 @@ def discover(
     exit 4 when a way out cannot be followed.
     """
     from onboarding.allowlist.comprehensive import CANNOT_TELL, compare
-    from onboarding.allowlist.discovery import egress_of, retained
+    from onboarding.allowlist.discovery import Kind, egress_of, retained
     from onboarding.allowlist.own_egress import places
     from onboarding.allowlist.render.as_discovery import as_data, as_text
 
@@ -92,6 +94,11 @@ def discover(
         raise InputError(
             "name either --vpc or --environment, or --stack or --outputs",
             hint="see `addresses discover --help`",
+        )
+    if region and not (vpc or environment):
+        raise InputError(
+            "--region is for --vpc and --environment; a stack's outputs say where it is",
+            hint="leave it out, or name the stack of that region only",
         )
     gaps: tuple[Gap, ...] = ()
     if vpc or environment:
@@ -104,7 +111,7 @@ def discover(
         # without outputs and without a name nobody can say what is missing from them
         kept = retained(view, (), environment) if environment else []
         codes = [
-            ExitCode.HOLDS if exit_.certain or exit_.kind == "ipv6" else ExitCode.CANNOT_TELL
+            ExitCode.HOLDS if exit_.certain or exit_.kind is Kind.IPV6 else ExitCode.CANNOT_TELL
             for one in found
             for exit_ in one.exits
         ]
@@ -118,7 +125,7 @@ def discover(
             for one in deployed.stacks
             if one.vpc_id
             and (place := (one.account_id, one.region)) in views
-            and any(known.id == one.vpc_id for known in views[place].vpcs)
+            and views[place].vpc(one.vpc_id)
         ]
         declared = [one.allocation_id for one in deployed.addresses if one.allocation_id]
         kept = [one for view in views.values() for one in retained(view, declared, deployed.name)]
@@ -150,7 +157,7 @@ def list_(
     from onboarding.ledger_file import read_ledger
 
     environment = environment_of(stack, outputs, directory)
-    path = ledger_path(ledger, directory, environment)
+    path = ledger_path(ledger, directory, environment.name)
     books = read_ledger(path, environment=environment.name) if path.exists() or ledger else None
     views, silent = views_of(places(environment))
     for why in sorted(set(silent.values())):
@@ -195,13 +202,13 @@ def recover(
     \b
       flexpay-onboard addresses recover 192.0.2.10 --slot use1-az1/1 -s production
     """
-    from onboarding.allowlist.releasing import slot_entry
     from onboarding.aws.allocations import ADDRESS_QUOTA, AllocationKeeper, QuotaReader
     from onboarding.aws.clients import Clients
 
     wanted = parsed_address(address)
     check_slot(slot)
-    name, place = place_of(stack, outputs, directory, region, environment)
+    deployed = deployed_of(stack, outputs, directory)
+    name, place = name_of(deployed, environment), region_of(deployed, region)
     if not unapproved:
         insist_on_approval(wanted, all_ledgers(directory, ledger))
     clients = Clients()
@@ -278,8 +285,8 @@ def release(
 
     wanted = parsed_address(address)
     ledgers = all_ledgers(directory, ledger)
-    deployed = environment_of(stack, outputs, directory) if stack or outputs else None
-    _, place = place_of(stack, outputs, directory, region, "unknown")
+    deployed = deployed_of(stack, outputs, directory)
+    place = region_of(deployed, region)
     clients = Clients()
     held = next((one for one in allocations_of(clients, place) if one.address == wanted), None)
     if held is None:

@@ -1,6 +1,5 @@
 """What the ``addresses`` commands share: reading arguments, ledgers and AWS."""
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,17 +29,20 @@ def still_declared(deployed: "Environment", wanted: "IPv4Address") -> str:
     )
 
 
+def slot_entry(slot: str, allocation_id: str) -> str:
+    """Return the lines of the stack's settings that adopt an allocation."""
+    return (
+        "  flexpay-egress:egress:\n"
+        "    addresses:\n"
+        f"      {slot}: {{ role: spare, allocation: {allocation_id} }}"
+    )
+
+
 def parsed_address(text: str) -> "IPv4Address":
     """Parse the ADDRESS argument. Raises InputError."""
     from onboarding.cli.ledgers import parse_addresses
 
     return parse_addresses([text], option="ADDRESS")[0]
-
-
-def check_slot(slot: str) -> None:
-    """Raise InputError for what is no slot."""
-    if not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*-az[1-9]/[1-8]", slot):
-        raise InputError(f"--slot {slot}: not a slot", hint="<zone ID>/<1 to 8>, for example use1-az1/1")
 
 
 def environment_of(stack: list[str] | None, outputs: list[str] | None, directory: Path) -> "Environment":
@@ -50,26 +52,46 @@ def environment_of(stack: list[str] | None, outputs: list[str] | None, directory
     return load_environment(stack, outputs, directory)
 
 
-def place_of(
-    stack: list[str] | None,
-    outputs: list[str] | None,
-    directory: Path,
-    region: str | None,
-    environment: str | None,
-) -> tuple[str, str]:
-    """Return environment and region: of the stack, or as given."""
-    if not (stack or outputs):
-        if not (region and environment):
+def deployed_of(stack: list[str] | None, outputs: list[str] | None, directory: Path) -> "Environment | None":
+    """Read the outputs that are named, once, since standard input has them once; None without any."""
+    return environment_of(stack, outputs, directory) if stack or outputs else None
+
+
+def region_of(deployed: "Environment | None", region: str | None) -> str:
+    """Return the region that is meant: the stack's, or else the one given. Raises InputError."""
+    if deployed is None:
+        if region is None:
             raise InputError(
                 "name --stack or --outputs, or else --region (and, to recover, --environment)",
                 hint="a stack that is gone has no outputs to read the region from",
             )
-        return environment, region
-    deployed = environment_of(stack, outputs, directory)
+        return region
     regions = sorted({one.region for one in deployed.stacks})
     if region is None and len(regions) > 1:
         raise InputError(f"the stacks are in {', '.join(regions)}", hint="name one with --region")
-    return deployed.name, region or regions[0]
+    if region is not None and region not in regions:
+        raise InputError(
+            f"--region {region}: no stack named here is there, but in {', '.join(regions)}",
+            hint="for an address of a stack that is gone, name no stack at all",
+        )
+    return region or regions[0]
+
+
+def name_of(deployed: "Environment | None", environment: str | None) -> str:
+    """Return the environment that an address is of: the stack's, or else the one given. Raises InputError."""
+    if deployed is None:
+        if environment is None:
+            raise InputError(
+                "name --stack or --outputs, or else --environment and --region",
+                hint="the address is tagged with the environment it is of",
+            )
+        return environment
+    if environment not in (None, deployed.name):
+        raise InputError(
+            f"--environment {environment}: the outputs are those of {deployed.name}",
+            hint="name the stack or the environment, not both",
+        )
+    return deployed.name
 
 
 def all_ledgers(directory: Path, ledger: Path | None) -> "list[Ledger]":

@@ -115,7 +115,7 @@ def draft(
     )
     environment = load_environment(stack, outputs, directory)
     wishes = _for_merchants(wishes, chosen_merchants(merchant, environment))
-    path = ledger_path(ledger, directory, environment)
+    path = ledger_path(ledger, directory, environment.name)
     books = read_ledger(path, environment=environment.name) if path.exists() else _empty(environment)
     with terminal.working(f"comparing {environment.name} with AWS"):
         views, silent = read_views(Clients(), places(environment))

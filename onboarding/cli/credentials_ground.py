@@ -87,7 +87,7 @@ def _approved(
 ) -> frozenset[IPv4Address]:
     from onboarding.ledger_file import read_ledger
 
-    path = options.ledger_path(ledger, directory, environment)
+    path = options.ledger_path(ledger, directory, environment.name)
     if ledger is None and not path.exists():
         return frozenset()
     active = {address.address for address in environment.active_addresses}

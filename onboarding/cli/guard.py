@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onboarding.cli import terminal
-from onboarding.cli.options import AsJson, Directory, LedgerFile, Verbose
+from onboarding.cli.options import AsJson, Directory, LedgerFile, Verbose, ledger_path
 from onboarding.errors import CannotTell, InputError
 from onboarding.exit_codes import ExitCode
 from onboarding.files import read_standard_input, read_text
@@ -117,9 +117,9 @@ def _ledger(judged: "Plan", ledger: Path | None, directory: Path, source: str) -
     from onboarding.ledger_file import read_ledger
 
     name = judged.environment
-    path = ledger or (directory / "allowlist" / f"{name}.yaml" if name else None)
-    if path is None:
+    if not (ledger or name):
         raise InputError(f"{source}: names no environment", hint="pass --ledger FILE")
+    path = ledger_path(ledger, directory, name)
     if ledger is None and not path.exists() and (judged.errors or not holds_addresses(judged)):
         return path, Ledger.empty(name)
     return path, read_ledger(path, environment=name or None)

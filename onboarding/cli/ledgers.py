@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from onboarding.allowlist.ledger import Pair
-from onboarding.cli.options import ledger_path, load_environments
+from onboarding.cli.options import ledger_paths, load_environments
 from onboarding.deployment import Environment
 from onboarding.errors import InputError
 from onboarding.files import read_text
@@ -22,14 +22,8 @@ def find_ledgers(
     Without --stack, --outputs and --ledger: every ledger of the project. Raises InputError.
     """
     environments = load_environments(stacks, outputs, directory) if stacks or outputs else []
-    if ledger and len(environments) > 1:
-        names = ", ".join(environment.name for environment in environments)
-        raise InputError(
-            f"--ledger names one file, and there are several environments: {names}",
-            hint="leave --ledger out; every environment has allowlist/<environment>.yaml",
-        )
     if environments:
-        return [(ledger_path(ledger, directory, environment), environment) for environment in environments]
+        return list(zip(ledger_paths(ledger, directory, environments), environments, strict=True))
     if ledger:
         return [(ledger, None)]
     found = sorted((directory / "allowlist").glob("*.yaml"))

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onboarding.cli import terminal
-from onboarding.cli.options import ledger_path
-from onboarding.errors import InputError
+from onboarding.cli.options import ledger_paths
 
 if TYPE_CHECKING:
     from onboarding.allowlist.clocks import Limits
@@ -49,16 +48,11 @@ def look(
     from onboarding.aws.clients import Clients
     from onboarding.ledger_file import read_ledger
 
-    if ledger and len(environments) > 1:
-        raise InputError(
-            f"--ledger names one file, and there are several environments: "
-            f"{', '.join(environment.name for environment in environments)}",
-            hint="leave --ledger out; every environment has allowlist/<environment>.yaml",
-        )
     # every file is read before AWS is asked, so that a damaged one costs no time
+    paths = ledger_paths(ledger, directory, environments)
     ledgers = [
-        read_ledger(ledger_path(ledger, directory, environment), environment=environment.name)
-        for environment in environments
+        read_ledger(path, environment=environment.name)
+        for path, environment in zip(paths, environments, strict=True)
     ]
     clients = Clients()
     proofs = [_proofs(directory, environment, clients, offline=offline) for environment in environments]

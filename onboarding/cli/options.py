@@ -1,6 +1,7 @@
 """Options that several commands share, and what they stand for."""
 
 import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -38,6 +39,7 @@ Merchants = Annotated[
     list[str] | None,
     typer.Option("--merchant", "-m", metavar="NAME", help="Only this merchant; repeat it for several."),
 ]
+_SLOT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-az[1-9]/[1-8]")
 
 
 def _verbose(value: bool) -> bool:
@@ -70,6 +72,8 @@ def load_environments(
             hint="for example `--stack production`, or `--outputs out.json`",
         )
     if "-" in (outputs or ()):
+        if list(outputs or ()).count("-") > 1:
+            raise InputError("--outputs -: standard input has one stack's outputs", hint="name files")
         terminal.awaiting("stack outputs")
     found = [reader.read_stack(name, directory) for name in stacks or ()]
     found += [reader.read_file(path) for path in outputs or ()]
@@ -89,9 +93,26 @@ def load_environment(
     return found[0]
 
 
-def ledger_path(ledger: Path | None, directory: Path, environment: Environment) -> Path:
-    """Return where the environment's ledger lives."""
-    return ledger or directory / "allowlist" / f"{environment.name}.yaml"
+def ledger_path(ledger: Path | None, directory: Path, environment: str) -> Path:
+    """Return where the ledger of the environment of that name lives."""
+    return ledger or directory / "allowlist" / f"{environment}.yaml"
+
+
+def ledger_paths(ledger: Path | None, directory: Path, environments: Sequence[Environment]) -> list[Path]:
+    """Return where each environment's ledger lives. Raises InputError where one file is to be several."""
+    if ledger and len(environments) > 1:
+        names = ", ".join(environment.name for environment in environments)
+        raise InputError(
+            f"--ledger names one file, and there are several environments: {names}",
+            hint="leave --ledger out; every environment has allowlist/<environment>.yaml",
+        )
+    return [ledger_path(ledger, directory, environment.name) for environment in environments]
+
+
+def check_slot(slot: str, *, option: str = "--slot") -> None:
+    """Raise InputError for what is no slot."""
+    if not _SLOT.fullmatch(slot):
+        raise InputError(f"{option} {slot}: not a slot", hint="<zone ID>/<1 to 8>, for example use1-az1/1")
 
 
 def chosen_merchants(names: Sequence[str] | None, environment: Environment) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from onboarding.cli import terminal
-from onboarding.cli.options import AsJson, Directory, LedgerFile, Stacks, Verbose
+from onboarding.cli.options import AsJson, Directory, LedgerFile, Stacks, Verbose, ledger_path
 from onboarding.errors import InputError
 from onboarding.exit_codes import worst
 
@@ -66,7 +66,7 @@ def _approved(config: "StackConfig", directory: Path, ledger: Path | None) -> "f
     from onboarding.ledger_file import read_ledger
 
     environment = config.settings.environment
-    path = ledger or directory / "allowlist" / f"{environment}.yaml"
+    path = ledger_path(ledger, directory, environment)
     if ledger is None and not path.exists():
         return frozenset()
     books = read_ledger(path, environment=environment)

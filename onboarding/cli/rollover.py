@@ -1,7 +1,6 @@
 """``flexpay-onboard rollover``: where a change of address stands and what is due next."""
 
 import json
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,9 +15,11 @@ from onboarding.cli.options import (
     OutputFiles,
     Stacks,
     Verbose,
+    check_slot,
     load_environment,
 )
 from onboarding.errors import CannotTell, InputError
+from onboarding.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from onboarding.allowlist.rollover_move import Move, World
@@ -84,7 +85,7 @@ def rollover(
         terminal.product(json.dumps(as_document(world, moves), indent=2, ensure_ascii=False))
     else:
         terminal.product(as_text(world, moves))
-    raise typer.Exit(0 if check else outcome(world, moves))
+    raise typer.Exit(ExitCode.HOLDS if check else outcome(world, moves))
 
 
 def _usage(slot: str | None, to: str | None, check: str | None) -> None:
@@ -93,10 +94,8 @@ def _usage(slot: str | None, to: str | None, check: str | None) -> None:
     if slot is None and (to or check):
         raise InputError(f"{'--to' if to else '--check'} needs --slot", hint="see `rollover --help`")
     for option, value in (("--slot", slot), ("--to", to)):
-        if value and not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*-az[1-9]/[1-8]", value):
-            raise InputError(
-                f"{option} {value}: not a slot", hint="<zone ID>/<1 to 8>, for example use1-az1/1"
-            )
+        if value is not None:
+            check_slot(value, option=option)
     if check and check not in set(Step):
         raise InputError(f"--check {check}: not a step", hint=f"one of {', '.join(Step)}")
 
@@ -150,7 +149,7 @@ def _check(moves: "list[Move]", check: str) -> None:
 
     if not moves:
         terminal.problem(f"{check} is not due: nothing is under way")
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FINDING)
     if refused := moves[0].refusal(Step(check)):
         code, why = refused
         terminal.problem(why)

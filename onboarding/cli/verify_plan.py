@@ -59,7 +59,7 @@ def build(asked: Asked, environment: Environment, redactor: Redactor, *, run_id:
         )
     merchants = options.chosen_merchants(asked.merchants, environment)
     ledger = read_ledger(
-        options.ledger_path(asked.ledger, asked.directory, environment), environment=environment.name
+        options.ledger_path(asked.ledger, asked.directory, environment.name), environment=environment.name
     )
     choices = Choices(tuple(merchants), frozenset(asked.skip), asked.allow_real_order, via)
     now = datetime.now(UTC)

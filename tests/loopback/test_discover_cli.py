@@ -1,6 +1,7 @@
 """``addresses`` as a user runs it: what AWS has, and the two changes to it."""
 
 import json
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ def test_a_way_out_that_cannot_be_followed_makes_discover_end_with_4(toolkit: To
         (("--environment", "sandbox", "--region", REGION), True),
         ((), False),
         (("--vpc", "vpc-0aaaaaaaaaaaaaaaa", "--region", REGION), True),
+        (("--region", REGION), True),
     ],
 )
 def test_discover_wants_one_thing_that_exists(
@@ -195,6 +197,39 @@ def test_a_slot_that_is_filled_stays_filled(toolkit: Toolkit) -> None:
 def test_recover_refuses_what_is_no_address_or_slot(toolkit: Toolkit, arguments: tuple[str, str]) -> None:
     approved(toolkit)
     assert recover(toolkit, *arguments).code == 2
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        (("--region", "eu-west-9"), "--region eu-west-9: no stack named here is there"),
+        (("--environment", "other"), "--environment other: the outputs are those of staging"),
+    ],
+)
+def test_what_contradicts_the_stack_is_refused_and_not_passed_over(
+    toolkit: Toolkit, aws: Aws, other: tuple[str, str], reason: str
+) -> None:
+    lost = lost_address(toolkit)
+    said = recover(toolkit, lost["PublicIp"], "use1-az1/2", *other)
+    assert (said.code, said.out) == (2, "")
+    assert reason in said.err
+    assert lost["PublicIp"] not in held(aws)
+
+
+def test_a_region_without_a_stack_is_no_place_from_which_an_address_is_gone(toolkit: Toolkit) -> None:
+    toolkit.draft()
+    said = release(toolkit, toolkit.world.ips[0], "--region", "eu-west-9")
+    assert (said.code, said.out) == (2, "")
+
+
+def test_outputs_on_standard_input_are_read_once(toolkit: Toolkit, monkeypatch: pytest.MonkeyPatch) -> None:
+    toolkit.draft()
+    given = TextIOWrapper(BytesIO(Path(toolkit.outputs).read_bytes()))
+    monkeypatch.setattr("sys.stdin", given)
+    arguments = ["addresses", "release", toolkit.world.ips[0], "--yes", "--outputs", "-"]
+    said = toolkit.run(*arguments, stack=False)
+    assert said.code == 1
+    assert "still declares it" in said.err
 
 
 def release(toolkit: Toolkit, address: str, *more: str) -> Said:

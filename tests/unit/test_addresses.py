@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from onboarding.allowlist.addresses import classify, is_internet_destination
 from onboarding.allowlist.ledger import Ledger
-from onboarding.allowlist.releasing import obstacles, slot_entry
+from onboarding.allowlist.releasing import obstacles
+from onboarding.cli.addresses_parts import slot_entry
 from tests.unit.ledger_world import AIR, RAIL, A, event, ledger
 from tests.unit.network_world import allocation
 
