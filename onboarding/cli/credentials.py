@@ -297,7 +297,8 @@ def receive(
     """
     from onboarding.credentials import intake, sealed, workflow
 
-    parts.one_source(outputs, Path(answer) if answer != "-" else None, None)
+    if answer == "-":
+        parts.stdin_is_for(outputs, "the answer", hint="name the file that holds the answer")
     environment = parts.chosen(stacks, outputs, directory, merchant)
     cipher = parts.read_answer(answer)
     vaults = parts.vaults_of(environment, merchant)

@@ -48,10 +48,14 @@ def one_source(outputs: Sequence[str] | None, file: Path | None, fd: int | None)
     """Refuse options that name two sources of the pair, or one stream for two things."""
     if file is not None and fd is not None:
         raise InputError("--file and --fd exclude each other", hint="name one source of the pair")
-    if outputs and "-" in outputs and file is None and fd in (None, 0):
-        raise InputError(
-            "--outputs - and the pair cannot both come from stdin", hint="use --fd or --file for the pair"
-        )
+    if file is None and fd in (None, 0):
+        stdin_is_for(outputs, "the pair", hint="use --fd or --file for the pair")
+
+
+def stdin_is_for(outputs: Sequence[str] | None, what: str, *, hint: str) -> None:
+    """Refuse to read the outputs from standard input as well as what comes from there."""
+    if "-" in (outputs or ()):
+        raise InputError(f"--outputs - and {what} cannot both come from stdin", hint=hint)
 
 
 def vaults_of(environment: Environment, merchant: str) -> "list[Vault]":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from onboarding.cli.run import run
 from onboarding.exit_codes import ExitCode
 from onboarding.ledger_file import start
 
@@ -50,6 +51,24 @@ def test_a_listener_that_has_gone_away_ends_no_command(tmp_path: Path) -> None:
     )
     os.close(writer)
     assert ended.returncode == ExitCode.CANNOT_TELL
+
+
+@pytest.mark.parametrize(
+    ("arguments", "way_out"),
+    [
+        (["allowlist", "status", "--outputs", "-", "--outputs", "-"], "name files"),
+        (
+            ["credentials", "receive", "-m", "acme-air", "--outputs", "-"],
+            "name the file that holds the answer",
+        ),
+        (["credentials", "stage", "-m", "acme-air", "--outputs", "-"], "use --fd or --file for the pair"),
+    ],
+)
+def test_standard_input_is_for_one_thing(
+    arguments: list[str], way_out: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == ExitCode.USAGE
+    assert f"next: {way_out}\n" in capsys.readouterr().err
 
 
 def test_a_terminal_that_lacks_a_character_gets_it_spelled_out(tmp_path: Path) -> None:
