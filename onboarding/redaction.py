@@ -15,7 +15,7 @@ Answer = TypeVar("Answer")
 
 MASK = "[redacted]"
 SHORTEST_REDACTABLE = 8
-"""Shorter values would mask innocent text; such credentials are refused at intake."""
+"""Shorter values stand in innocent text too; such credentials are refused at intake."""
 
 
 class Hidden:
@@ -103,9 +103,10 @@ def _url_safe(encoded: str) -> str:
 
 
 class Redactor:
-    """Masks registered secrets by value, in every encoding of ``encodings``.
+    """Finds registered secrets by value, in every encoding of ``encodings``.
 
-    The second net only: evidence is built from an allow-list of fields in the first place.
+    The second net only: evidence is built from an allow-list of fields in the first place. So what holds
+    one of them all the same is a bug, and is not written rather than masked.
     """
 
     def __init__(self, secrets: Iterable[Hidden] = ()) -> None:
@@ -114,7 +115,7 @@ class Redactor:
             self.register(secret)
 
     def register(self, secret: Hidden) -> None:
-        """Learn one secret; values shorter than SHORTEST_REDACTABLE are not masked."""
+        """Learn one secret; values shorter than SHORTEST_REDACTABLE are not looked for."""
         for form in encodings(secret.reveal()):
             self._by_start.setdefault(form[:SHORTEST_REDACTABLE], set()).add(form)
 
@@ -133,10 +134,3 @@ class Redactor:
             if (start := text[at : at + length]) in starts
             for form in tuple(starts[start])
         )
-
-    def mask(self, text: str) -> str:
-        """Return the text with every registered secret masked, longest form first."""
-        forms = [form for some in tuple(self._by_start.values()) for form in tuple(some)]
-        for form in sorted(forms, key=len, reverse=True):
-            text = text.replace(form, MASK)
-        return text

@@ -76,7 +76,7 @@ class Watch:
         redactor = Redactor()
         for client_id, client_secret in pairs:
             redactor.register_pair(client_id, Hidden(client_secret))
-        found = [redactor.mask(text)[-2000:] for text in self.texts if redactor.leaks(text)]
+        found = [text[-2000:] for text in self.texts if redactor.leaks(text)]
         for path in self.desk.world.folder.rglob("*"):
             if not path.is_file() or path in self.planted:
                 continue
