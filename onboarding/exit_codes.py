@@ -23,7 +23,8 @@ class ExitCode(IntEnum):
     """Stopped with Ctrl-C."""
 
 
-_RANK = (ExitCode.FINDING, ExitCode.CANNOT_TELL, ExitCode.WAITING, ExitCode.HOLDS)
+BY_WEIGHT = (ExitCode.FINDING, ExitCode.CANNOT_TELL, ExitCode.WAITING, ExitCode.HOLDS)
+"""What one thing or another may come to, the weightiest first."""
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
@@ -33,6 +34,6 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
     Raises ValueError for codes that are decided before any work (USAGE) or outside of it.
     """
     seen = set(codes)
-    if unknown := seen - set(_RANK):
+    if unknown := seen - set(BY_WEIGHT):
         raise ValueError(f"{sorted(unknown)} cannot be weighed against other outcomes")
-    return next((code for code in _RANK if code in seen), ExitCode.CANNOT_TELL)
+    return next((code for code in BY_WEIGHT if code in seen), ExitCode.CANNOT_TELL)

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from onboarding.allowlist.ledger import (
-    UNKNOWN,
+    NEVER_SUBMITTED,
     Action,
     Entry,
     Event,
@@ -59,7 +59,7 @@ def _effects(ledger: Ledger) -> dict[str, list[tuple[Pair, Entry, Entry]]]:
     for event in ledger.events:
         effects[event.id] = []
         for pair in event.pairs:
-            before = standings.get(pair, UNKNOWN)
+            before = standings.get(pair, NEVER_SUBMITTED)
             standings[pair] = next_entry(before, event)
             effects[event.id].append((pair, before, standings[pair]))
     return effects

@@ -182,7 +182,7 @@ class Entry:
     """Id of an event of another branch that says otherwise, until a later event settles it."""
 
 
-UNKNOWN = Entry()
+NEVER_SUBMITTED = Entry()
 
 _EXPECTED = {
     Action.APPROVED: (Standing.WAITING,),
@@ -246,7 +246,7 @@ def fold(events: Iterable[Event], onto: Mapping[Pair, Entry] | None = None) -> d
     for event in events:
         for pair in event.pairs:
             try:
-                standings[pair] = next_entry(standings.get(pair, UNKNOWN), event)
+                standings[pair] = next_entry(standings.get(pair, NEVER_SUBMITTED), event)
             except ImpossibleOrder as error:
                 merchant, address = pair
                 reason = str(error).partition(": ")[2]
@@ -280,7 +280,7 @@ class Ledger:
 
     def entry(self, merchant: str, address: IPv4Address) -> Entry:
         """Return where an address stands for a merchant."""
-        return self.standings.get((merchant, address), UNKNOWN)
+        return self.standings.get((merchant, address), NEVER_SUBMITTED)
 
     def approved_for(self, merchant: str) -> frozenset[IPv4Address]:
         """Return the addresses from which the partner lets a merchant in today."""

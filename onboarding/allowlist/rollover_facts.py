@@ -20,8 +20,17 @@ class Facts:
 
     def of(self, step: Step) -> tuple[bool | None, str]:
         """Return whether a step is done (None: nobody can tell) and the fact that shows it."""
-        result: tuple[bool | None, str] = getattr(self, f"_{step.value}")()
-        return result
+        return {
+            Step.ALLOCATE: self._allocate,
+            Step.SUBMIT: self._submit,
+            Step.APPROVAL: self._approval,
+            Step.ATTACH: self._attach,
+            Step.VERIFY: self._verify,
+            Step.DETACH: self._detach,
+            Step.RETIRE: self._retire,
+            Step.DROP: self._drop,
+            Step.RELEASE: self._release,
+        }[step]()
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong about either address."""

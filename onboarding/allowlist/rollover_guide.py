@@ -29,8 +29,7 @@ MEANING = {
 
 def instructions(move: Move, step: Step) -> tuple[str, ...]:
     """Return the lines that carry out a step of a move; edits come before the commands that need them."""
-    lines: Iterable[str] = getattr(_Guide(move), f"{step.value}")()
-    return tuple(_filled(move, line) for line in lines)
+    return tuple(_filled(move, line) for line in _Guide(move).to(step))
 
 
 def _filled(move: Move, line: str) -> str:
@@ -74,7 +73,20 @@ class _Guide:
     def __init__(self, move: Move) -> None:
         self._move = move
 
-    def allocate(self) -> Iterable[str]:
+    def to(self, step: Step) -> Iterable[str]:
+        return {
+            Step.ALLOCATE: self._allocate,
+            Step.SUBMIT: self._submit,
+            Step.APPROVAL: self._approval,
+            Step.ATTACH: self._attach,
+            Step.VERIFY: self._verify,
+            Step.DETACH: self._detach,
+            Step.RETIRE: self._retire,
+            Step.DROP: self._drop,
+            Step.RELEASE: self._release,
+        }[step]()
+
+    def _allocate(self) -> Iterable[str]:
         move = self._move
         own = {one.slot: one.role for one in move.stack.addresses if not one.external}
         free = move.free_slot
@@ -88,20 +100,20 @@ class _Guide:
             yield f"      {slot}: {{ role: {role} }}{'      # new' if slot == free else ''}"
         yield from PLAN
 
-    def submit(self) -> Iterable[str]:
+    def _submit(self) -> Iterable[str]:
         yield "flexpay-onboard allowlist draft {every} --out submissions"
         yield "hand the package in, then"
         yield (
             "flexpay-onboard allowlist record submitted {every} --submission submissions --reference TICKET"
         )
 
-    def approval(self) -> Iterable[str]:
+    def _approval(self) -> Iterable[str]:
         address = self._move.new.address if self._move.new else ""
         yield "when the partner has answered:"
         yield f"flexpay-onboard allowlist record approved {{every}} --address {address} --reference TICKET"
         yield "or `record rejected` instead, with the reason as --note"
 
-    def attach(self) -> Iterable[str]:
+    def _attach(self) -> Iterable[str]:
         old, new = self._move.old, self._move.new
         if new and old and not new.active:
             yield f"in stacks/Pulumi.{{stack}}.yaml exchange the roles and free the gateway of {old.slot}:"
@@ -113,21 +125,21 @@ class _Guide:
             yield "flexpay-onboard addresses discover {every}"
         yield from PLAN
 
-    def verify(self) -> Iterable[str]:
+    def _verify(self) -> Iterable[str]:
         yield "flexpay-onboard verify {every}"
 
-    def detach(self) -> Iterable[str]:
+    def _detach(self) -> Iterable[str]:
         slot = self._move.old.slot if self._move.old else ""
         yield f"in stacks/Pulumi.{{stack}}.yaml take {slot} off `replace:` of flexpay-egress:egress, then"
         yield from PLAN
 
-    def retire(self) -> Iterable[str]:
+    def _retire(self) -> Iterable[str]:
         address = self._move.old.address if self._move.old else ""
         yield f"flexpay-onboard allowlist draft {{every}} --remove {address} --out submissions"
         yield "hand the package in, and when the partner has confirmed the removal:"
         yield f"flexpay-onboard allowlist record retired {{every}} --address {address} --reference TICKET"
 
-    def drop(self) -> Iterable[str]:
+    def _drop(self) -> Iterable[str]:
         old = self._move.old
         if old is None or old.declared is None:
             return
@@ -138,6 +150,6 @@ class _Guide:
         yield f"pulumi state unprotect --stack {{stack}}      (choose address {old.declared.allocation_id})"
         yield "pulumi up --stack {stack}      (forgets the address; AWS keeps it)"
 
-    def release(self) -> Iterable[str]:
+    def _release(self) -> Iterable[str]:
         address = self._move.old.address if self._move.old else ""
         yield f"flexpay-onboard addresses release {address} {{outputs}}"

@@ -7,7 +7,7 @@ from typing import Any
 from onboarding.allowlist.clocks import days, instant
 from onboarding.allowlist.reconciliation import Report
 from onboarding.allowlist.verdicts import Row, Status
-from onboarding.exit_codes import ExitCode, worst
+from onboarding.exit_codes import BY_WEIGHT, ExitCode, worst
 from onboarding.prometheus import Sample, exposition
 
 STATUS_VERSION = 1
@@ -17,7 +17,6 @@ WORD = {
     ExitCode.WAITING: "waiting",
     ExitCode.CANNOT_TELL: "cannot-tell",
 }
-_WEIGHT = (ExitCode.FINDING, ExitCode.CANNOT_TELL, ExitCode.WAITING, ExitCode.HOLDS)
 _HEAD = ("", "merchant", "address", "slot", "status", "next", "verdict")
 
 
@@ -50,7 +49,7 @@ def as_text(report: Report) -> str:
 def next_steps(report: Report) -> dict[str, list[Row]]:
     """Return what is to be done, each with the rows that it is about, the weightiest first."""
     found: dict[str, list[Row]] = {}
-    for row in sorted(report.rows, key=lambda row: (_WEIGHT.index(row.outcome), row.address)):
+    for row in sorted(report.rows, key=lambda row: (BY_WEIGHT.index(row.outcome), row.address)):
         if row.next_step:
             found.setdefault(row.next_step, []).append(row)
     return found

@@ -6,7 +6,7 @@ believed to be on, so of two operators one wins and the other is told. Until tha
 credential that was current stays current.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
@@ -144,7 +144,7 @@ def retire(held: Sequence[Held], label: str) -> list[StackResult]:
     return _in_turn(held, lambda item: _retire_one(item, label))
 
 
-def _in_turn(held: Sequence[Held], work: "Work") -> list[StackResult]:
+def _in_turn(held: Sequence[Held], work: Callable[[Held], StackResult]) -> list[StackResult]:
     results: list[StackResult] = []
     failed = False
     for item in held:
@@ -157,13 +157,6 @@ def _in_turn(held: Sequence[Held], work: "Work") -> list[StackResult]:
             failed = True
             results.append(replace(item.result(Outcome.FAILED, note=str(error)), error=error))
     return results
-
-
-class Work(Protocol):
-    """One stack's share of a step."""
-
-    def __call__(self, item: Held, /) -> StackResult:
-        """Do it, or raise ToolkitError."""
 
 
 def _stage_one(

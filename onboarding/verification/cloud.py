@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from onboarding.verification.probes import PairJob
+from onboarding.verification.probes import STRANGERS, PairJob
 
 PROTOCOL = 1
 """Raised when a request changes its meaning; a function that was deployed earlier refuses by name."""
@@ -17,7 +17,6 @@ MERCHANTS_PER_INVOCATION = 24
 """Three rounds of the above: far within the time and the payload (6 MB) that an invocation has."""
 PROVABLE = ("AWSPENDING", "AWSCURRENT")
 """Stages whose version can be proven: what may become current, and what is."""
-STRANGERS = ("unknown-client", "unknown-token", "without-token")
 
 
 class Action(StrEnum):

@@ -1,6 +1,7 @@
 """Judgements about approval, credentials, tokens and orders, per merchant and address. Pure."""
 
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
@@ -15,6 +16,13 @@ from onboarding.verification.results import Results
 CERTIFICATE_WARNING_DAYS = 14
 SHORT_TOKEN_SECONDS = 120.0
 _CERTIFICATE = frozenset({Kind.TLS_EXPIRED, Kind.TLS_NAME, Kind.TLS_UNTRUSTED, Kind.TLS})
+_KEEP_FROM_ASKING = (
+    "egress-address",
+    "addresses-approved",
+    "credentials-present",
+    "token-issued",
+    "orders-reachable",
+)
 _UNCERTAIN_ORDER = (
     "the order may have been placed all the same and is not repeated; ask the partner for one whose "
     "externalId is this report's run id"
@@ -163,10 +171,7 @@ def order_accepted(facts: Facts, subject: Subject, prior: Results) -> Verdict:
     template = facts.environment.merchants[subject.merchant or ""].test_order
     verdict = judged(made[0], "accepted, with an order id", found=f"template {template} accepted")
     if verdict.outcome is Outcome.ERROR:
-        step = f"{verdict.next_action}; {_UNCERTAIN_ORDER}"
-        return Verdict(
-            verdict.outcome, verdict.found, verdict.expected, step, verdict.evidence, verdict.seconds
-        )
+        return replace(verdict, next_action=f"{verdict.next_action}; {_UNCERTAIN_ORDER}")
     return verdict
 
 
@@ -256,14 +261,10 @@ def judged(call: CallRecord, expected: str, *, found: str = "") -> Verdict:
 
 
 def not_asked(facts: Facts, subject: Subject, prior: Results, *, blocker: str = "") -> Verdict:
-    """Say why nothing was asked about this subject."""
-    for check in ("egress-address", "addresses-approved"):
-        blocking = [one for one in prior.about(check, subject) if one.outcome not in HOLDS]
-        if not blocker and blocking:
+    """Say why nothing was asked about this subject: ``blocker``, or the first check that kept it from it."""
+    for check in _KEEP_FROM_ASKING if not blocker else ():
+        if any(one.outcome not in HOLDS for one in prior.about(check, subject)):
             blocker = check
-    for check in ("credentials-present", "token-issued", "orders-reachable"):
-        blocking = [one for one in prior.about(check, subject) if one.outcome not in HOLDS]
-        if not blocker and blocking:
-            blocker = check
+            break
     told = f"not asked, because of {blocker}" if blocker else "not asked in this run"
     return Verdict(Outcome.SKIP, told, blocked_by=blocker or None)

@@ -143,6 +143,14 @@ def probe_without_token(
     return _refusal("order without a token", done, _kept_out(done))
 
 
+STRANGERS: Mapping[str, Callable[..., CallRecord]] = {
+    "unknown-client": probe_unknown_client,
+    "unknown-token": probe_unknown_token,
+    "without-token": probe_without_token,
+}
+"""Calls that must be refused. They carry nothing that could be misused, and each is made once per run."""
+
+
 def _kept_out(done: Exchange) -> Diagnosis | None:
     """Return what kept an incomplete order out; None where it was judged, whatever came of that."""
     judged = accepted(done, template="none")

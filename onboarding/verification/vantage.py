@@ -15,22 +15,13 @@ from onboarding.redaction import Redactor
 from onboarding.verification.measurement import CallRecord, EchoSample, PairMeasurement, PlaceMeasurement
 from onboarding.verification.pool import side_by_side
 from onboarding.verification.probes import (
+    STRANGERS,
     PairJob,
     independent,
     look_around,
     probe_echo,
     probe_pair,
-    probe_unknown_client,
-    probe_unknown_token,
-    probe_without_token,
 )
-
-STRANGERS: dict[str, Callable[..., CallRecord]] = {
-    "unknown-client": probe_unknown_client,
-    "unknown-token": probe_unknown_token,
-    "without-token": probe_without_token,
-}
-"""Calls that must be refused. They carry nothing that could be misused, and each is made once per run."""
 
 
 class Vantage(Protocol):
