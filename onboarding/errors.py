@@ -33,6 +33,10 @@ class ToolkitError(Exception):
         """Return the fact, then what to do about it."""
         return f"{self}\n  next: {self.hint}" if self.hint else str(self)
 
+    def in_one_line(self) -> str:
+        """Return the same as a part of somebody else's sentence or table."""
+        return f"{self}; {self.hint}" if self.hint else str(self)
+
 
 class InputError(ToolkitError):
     """Wrong usage, configuration or input file."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from onboarding.allowlist.discovery import Kind
-from onboarding.allowlist.own_egress import Place, Views, own_egress, place_of
+from onboarding.allowlist.own_egress import Place, Unanswered, Views, own_egress, place_of
 from onboarding.deployment import Environment
 from onboarding.exit_codes import ExitCode
 
@@ -22,11 +22,11 @@ class Actual:
     nameless: tuple[tuple[ExitCode, str], ...] = ()
     """Ways out that have no address to put on a list, each with its weight and reason."""
     asked: frozenset[Place] = frozenset()
-    unanswered: Mapping[Place, str] = field(default_factory=dict)
-    """Where AWS gave no usable answer → why."""
+    """Where AWS answered."""
+    unanswered: Unanswered = field(default_factory=dict)
 
 
-def actual_of(environment: Environment, views: Views, unanswered: Mapping[Place, str]) -> Actual:
+def actual_of(environment: Environment, views: Views, unanswered: Unanswered) -> Actual:
     """Condense the views of an environment's places."""
     carrying: dict[IPv4Address, str] = {}
     nameless: list[tuple[ExitCode, str]] = []

@@ -7,18 +7,15 @@ difference becomes a Gap with its reason; none is resolved silently in either di
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import TypeAlias
 
 from onboarding.allowlist.addresses import classify
 from onboarding.allowlist.discovery import Egress, Exit, Kind, retained
 from onboarding.allowlist.network_view import Allocation, RegionView
-from onboarding.allowlist.own_egress import Place, Views, in_aws, own_egress, place_of
+from onboarding.allowlist.own_egress import OwnEgress, Unanswered, Views, in_aws, own_egress, place_of
 from onboarding.allowlist.submission import Gap
 from onboarding.deployment import EgressAddress, Environment, Role, Stack
 
 CANNOT_TELL = "cannot-tell"
-Silent: TypeAlias = Mapping[Place, str]
-"""Where AWS gave no answer → why."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +31,16 @@ class Comparison:
     """For the operator only."""
 
 
-def compare(environment: Environment, views: Views, silent: Silent | None = None) -> Comparison:
+def compare(environment: Environment, views: Views, unanswered: Unanswered | None = None) -> Comparison:
     """Hold every declared address against AWS, and every way out of AWS against the declared ones."""
-    gaps: list[Gap] = []
-    notes: list[str] = []
+    gaps = [*_refused(environment), *_duplicates(environment)]
     remarks: list[str] = []
-    gaps += _classes(environment, notes)
-    gaps += _duplicates(environment)
     for stack in environment.stacks:
         if not in_aws(stack):
             continue
         view = views.get(place_of(stack))
         if view is None:
-            why = (silent or {}).get(place_of(stack), "it was not asked")
+            why = (unanswered or {}).get(place_of(stack), "it was not asked")
             gaps.append(
                 Gap(
                     CANNOT_TELL,
@@ -56,20 +50,26 @@ def compare(environment: Environment, views: Views, silent: Silent | None = None
             )
             continue
         gaps += _declared(stack, view)
-        gaps += _ways_out(environment, stack, view, remarks)
+        if stack.vpc_id is not None:
+            own = own_egress(environment, stack, view)
+            gaps += _ways_out(environment, stack, view, own)
+            remarks += _of_others(stack, own)
     remarks += _kept(environment, views)
     unique = tuple(dict.fromkeys(gaps))
     shared = frozenset(gap.address for gap in unique if gap.code == "shared" and gap.address)
-    return Comparison(unique, shared, tuple(dict.fromkeys(notes)), tuple(dict.fromkeys(remarks)))
+    return Comparison(unique, shared, tuple(_notes(environment)), tuple(dict.fromkeys(remarks)))
 
 
-def _classes(environment: Environment, notes: list[str]) -> Iterator[Gap]:
+def _refused(environment: Environment) -> Iterator[Gap]:
     for declared in environment.addresses:
-        kind = classify(declared.address)
-        if kind.refused:
-            yield Gap("private", f"{declared.address} ({declared.slot}) is {kind.refused}", declared.address)
-        if kind.note:
-            notes.append(f"{declared.address} is {kind.note}.")
+        if reason := classify(declared.address).refused:
+            yield Gap("private", f"{declared.address} ({declared.slot}) is {reason}", declared.address)
+
+
+def _notes(environment: Environment) -> Iterator[str]:
+    for address in dict.fromkeys(declared.address for declared in environment.addresses):
+        if note := classify(address).note:
+            yield f"{address} is {note}."
 
 
 def _duplicates(environment: Environment) -> Iterator[Gap]:
@@ -139,10 +139,9 @@ def _carried(view: RegionView, held: Allocation, declared: EgressAddress, subjec
         yield Gap("missing", f"{subject} is active, but no NAT gateway has it", declared.address)
 
 
-def _ways_out(environment: Environment, stack: Stack, view: RegionView, remarks: list[str]) -> Iterator[Gap]:
-    if stack.vpc_id is None:
-        return
-    own = own_egress(environment, stack, view)
+def _ways_out(
+    environment: Environment, stack: Stack, view: RegionView, own: OwnEgress | None
+) -> Iterator[Gap]:
     if own is None:
         yield Gap(
             "missing",
@@ -150,15 +149,16 @@ def _ways_out(environment: Environment, stack: Stack, view: RegionView, remarks:
         )
         return
     declared = {address.address: address for address in environment.addresses}
-    remarks += [
-        f"{stack.vpc_id} has another way out, not from the declared subnets: {exit_.reason}"
-        for exit_ in own.others
-    ]
     for exit_ in own.ours:
         yield from _judged(exit_, declared)
         if others := sorted(set(exit_.subnets) - own.subnets):
             yield from _shared(exit_, declared, others)
     yield from _unused(own.egress, stack)
+
+
+def _of_others(stack: Stack, own: OwnEgress | None) -> Iterator[str]:
+    for exit_ in own.others if own else ():
+        yield f"{stack.vpc_id} has another way out, not from the declared subnets: {exit_.reason}"
 
 
 def _judged(exit_: Exit, declared: Mapping[IPv4Address, EgressAddress]) -> Iterator[Gap]:

@@ -12,6 +12,8 @@ Place: TypeAlias = tuple[str, str]
 """An account and a region."""
 Views: TypeAlias = Mapping[Place, RegionView]
 """What AWS says at each place."""
+Unanswered: TypeAlias = Mapping[Place, str]
+"""Where AWS gave no usable answer → why."""
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,7 @@ def _move(world: World, stack: Stack, zone: str, old: Held | None, new: Held | N
 
 def outcome(world: World, moves: Sequence[Move]) -> ExitCode:
     """Weigh moves; where AWS gave no answer nobody can say that none is under way."""
-    silent = world.report.actual and world.report.actual.unanswered
+    unanswered = world.report.actual and world.report.actual.unanswered
     return worst(
-        [ExitCode.HOLDS, *(move.outcome for move in moves), *([ExitCode.CANNOT_TELL] if silent else [])]
+        [ExitCode.HOLDS, *(move.outcome for move in moves), *([ExitCode.CANNOT_TELL] if unanswered else [])]
     )

@@ -37,7 +37,6 @@ def gather_facts(clients: Clients, config: StackConfig, approved: frozenset[IPv4
     """
     region, environment = config.region, config.settings.environment
     names = [secret_name(environment, merchant.name) for merchant in config.settings.merchants]
-    # boto3 sessions are not made for threads, clients are
     sts = CallerIdentity(clients.client("sts", region))
     network = NetworkReader(clients.client("ec2", region))
     quotas = QuotaReader(clients.client("service-quotas", region))
@@ -76,7 +75,7 @@ def _asked(question: Callable[[], T]) -> T | Unknown:
     try:
         return question()
     except CannotTell as error:
-        return Unknown(error.diagnostics().replace("\n  next:", ";"))
+        return Unknown(error.in_one_line())
 
 
 def _simulated(

@@ -26,15 +26,14 @@ def read_views(clients: Clients, places: Iterable[Place]) -> tuple[dict[Place, R
     try:
         account = CallerIdentity(clients.client("sts", wanted[0][1])).account_id()
     except CannotTell as error:
-        return {}, dict.fromkeys(wanted, error.diagnostics())
+        return {}, dict.fromkeys(wanted, error.in_one_line())
     views: dict[Place, RegionView] = {}
-    silent = {
+    unanswered = {
         place: f"the AWS credentials in use belong to account {account}"
         for place in wanted
         if place[0] != account
     }
-    asked = [place for place in wanted if place not in silent]
-    # boto3 sessions are not made for threads, clients are
+    asked = [place for place in wanted if place not in unanswered]
     readers = {place: NetworkReader(clients.client("ec2", place[1])) for place in asked}
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         answers = {
@@ -44,5 +43,5 @@ def read_views(clients: Clients, places: Iterable[Place]) -> tuple[dict[Place, R
         try:
             views[place] = answer.result()
         except CannotTell as error:
-            silent[place] = error.diagnostics()
-    return views, silent
+            unanswered[place] = error.in_one_line()
+    return views, unanswered

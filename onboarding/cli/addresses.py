@@ -117,8 +117,8 @@ def discover(
         ]
     else:
         deployed = environment_of(stack, outputs, directory)
-        views, silent = views_of(places(deployed))
-        comparison = compare(deployed, views, silent)
+        views, unanswered = views_of(places(deployed))
+        comparison = compare(deployed, views, unanswered)
         gaps = comparison.gaps
         found = [
             egress_of(views[place], one.vpc_id)
@@ -159,8 +159,9 @@ def list_(
     environment = environment_of(stack, outputs, directory)
     path = ledger_path(ledger, directory, environment.name)
     books = read_ledger(path, environment=environment.name) if path.exists() or ledger else None
-    views, silent = views_of(places(environment))
-    for why in sorted(set(silent.values())):
+    views, unanswered = views_of(places(environment))
+    if unanswered:
+        why = "; ".join(sorted(set(unanswered.values())))
         raise CannotTell(f"{environment.name}: AWS gave no usable answer: {why}")
     rows = inventory(environment, views, books)
     if as_json:

@@ -118,8 +118,8 @@ def draft(
     path = ledger_path(ledger, directory, environment.name)
     books = read_ledger(path, environment=environment.name) if path.exists() else _empty(environment)
     with terminal.working(f"comparing {environment.name} with AWS"):
-        views, silent = read_views(Clients(), places(environment))
-    comparison = compare(environment, views, silent)
+        views, unanswered = read_views(Clients(), places(environment))
+    comparison = compare(environment, views, unanswered)
     calls = [
         f"{call} in account {view.account_id}, region {view.region}"
         for _, view in sorted(views.items())

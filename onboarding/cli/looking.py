@@ -61,8 +61,8 @@ def look(
     for environment, books, proven in zip(environments, ledgers, proofs, strict=True):
         own = places(environment)
         there = {place: views[place] for place in own if place in views}
-        silent = {place: unanswered[place] for place in own if place in unanswered}
-        actual = None if offline else actual_of(environment, there, silent)
+        unheard = {place: unanswered[place] for place in own if place in unanswered}
+        actual = None if offline else actual_of(environment, there, unheard)
         report = reconcile(environment, actual, books, proven, now=now, limits=limits)
         seen.append(Seen(environment, books, there, report))
     return seen
