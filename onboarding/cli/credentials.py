@@ -332,7 +332,7 @@ def status(
     Example: flexpay-onboard credentials status -s production
     """
     from onboarding.aws.clients import Clients
-    from onboarding.cli.verify_adapters import read_proofs
+    from onboarding.cli.proofs import read_proofs
     from onboarding.credentials import status as table
 
     environment = options.load_environment(stacks, outputs, directory)

@@ -71,7 +71,7 @@ def look(
 def _proofs(
     directory: Path, environment: "Environment", clients: "Clients", *, offline: bool
 ) -> "Mapping[Pair, Proof]":
-    from onboarding.cli.verify_adapters import read_proofs
+    from onboarding.cli.proofs import read_proofs
     from onboarding.proof import LocalProofs
 
     if offline:

@@ -74,7 +74,7 @@ def verify(  # noqa: D103 - its docstring is HELP, set below, because it is what
     from time import monotonic
 
     from onboarding import __version__
-    from onboarding.cli import verify_adapters, verify_plan
+    from onboarding.cli import proofs, verify_adapters, verify_plan
     from onboarding.redaction import Redactor
     from onboarding.verification import runner
 
@@ -113,7 +113,7 @@ def verify(  # noqa: D103 - its docstring is HELP, set below, because it is what
     )
     rendered = output.rendered(written, targets, redactor, as_json=as_json)
     if plan.facts.choices.via == "local":
-        verify_adapters.keep_proofs(written, directory)
+        proofs.keep_proofs(written, directory)
     for line in verify_adapters.unkept(written, plan.vantages):
         terminal.say(line)
     output.publish(rendered)

@@ -1,20 +1,16 @@
-"""What ``verify`` reads and keeps outside the partner: secrets, route tables, proofs."""
+"""What ``verify`` asks of AWS: secrets, route tables, functions."""
 
 import queue
-import socket
 import threading
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from functools import partial
 from ipaddress import IPv4Address
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onboarding import proof as proofs
 from onboarding.aws.clients import Clients
-from onboarding.cli import terminal
+from onboarding.cli.proofs import AWS_ATTEMPTS, AWS_READ_TIMEOUT_SECONDS
 from onboarding.deployment import Environment, Role, Stack
-from onboarding.errors import CannotTell, Finding, ToolkitError
+from onboarding.errors import Finding, ToolkitError
 from onboarding.flexpay.credentials import ClientCredentials
 from onboarding.verification.cloud import CONTROL
 from onboarding.verification.function_vantage import FunctionVantage
@@ -24,22 +20,8 @@ from onboarding.verification.vantage import Vantage
 if TYPE_CHECKING:
     from onboarding.aws.functions import Functions
 
-AWS_ATTEMPTS = 3
 READ_AHEAD = 3
 """Secrets read side by side, so that calls to the partner are not faster than their reading."""
-AWS_READ_TIMEOUT_SECONDS = 10
-"""Together with the attempts, a store that says nothing is given up within a minute."""
-
-
-def last_proof(directory: Path, environment: Environment) -> Callable[[str, IPv4Address], datetime | None]:
-    """Return the question when a pair was last proven. Raises InputError for a damaged proof."""
-    kept = read_proofs(directory, environment, Clients())
-
-    def when(merchant: str, address: IPv4Address) -> datetime | None:
-        proof = kept.get((merchant, address))
-        return proof.proven_at if proof else None
-
-    return when
 
 
 def function_vantages(
@@ -104,52 +86,6 @@ def unkept(report: Report, vantages: Sequence[Vantage]) -> list[str]:
     return told
 
 
-def read_proofs(
-    directory: Path, environment: Environment, clients: Clients
-) -> dict[proofs.Pair, proofs.Proof]:
-    """Return the last proofs, those in the environment's buckets before local ones.
-
-    A bucket that cannot be read is said, and counts as empty: then less is proven, never more.
-    Raises InputError for a damaged proof.
-    """
-    kept = proofs.LocalProofs(directory).read(environment.name)
-    for stack in environment.stacks:
-        if stack.proof_bucket is None:
-            continue
-        client = clients.client(
-            "s3", stack.region, attempts=AWS_ATTEMPTS, read_timeout_seconds=AWS_READ_TIMEOUT_SECONDS
-        )
-        from onboarding.aws.proof_bucket import ProofBucket
-
-        try:
-            kept = proofs.last_proofs(kept, ProofBucket(client, stack.proof_bucket).read(environment.name))
-        except CannotTell as error:
-            terminal.say(f"proofs of functions are left out: {error.diagnostics()}")
-    return kept
-
-
-def keep_proofs(report: Report, directory: Path) -> None:
-    """Keep what this run proved, pair by pair; a run that found something wrong still proves the others.
-
-    Raises InputError where that cannot be written.
-    """
-    kept = proofs.LocalProofs(directory)
-    for pair in report.proven:
-        ordered = pair.merchant in report.order_proven
-        kept.write(
-            proofs.Proof(
-                environment=report.environment,
-                merchant=pair.merchant or "",
-                address=IPv4Address(pair.address or ""),
-                proven_at=report.started_at,
-                vantage=proofs.Vantage.LOCAL,
-                order=proofs.Order.PROVEN if ordered else proofs.Order.NOT_PROVEN,
-                source=socket.gethostname() or "localhost",
-                run_id=report.run_id,
-            )
-        )
-
-
 def route_reader(
     environment: Environment, client: Callable[[str, str], Any]
 ) -> Callable[[], dict[str, Verdict]]:
@@ -181,7 +117,7 @@ def route_reader(
     return read
 
 
-class Store:
+class SecretsOfRun:
     """Reads each secret once per run, however many addresses are proven with it."""
 
     def __init__(self, environment: Environment) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from onboarding.allowlist.ledger import Ledger
 from onboarding.cli import options
 from onboarding.cli import verify_adapters as adapters
+from onboarding.cli.proofs import last_proof
 from onboarding.deployment import Environment, Orders
 from onboarding.errors import InputError
 from onboarding.ledger_file import read_ledger
@@ -63,7 +64,7 @@ def build(asked: Asked, environment: Environment, redactor: Redactor, *, run_id:
     )
     choices = Choices(tuple(merchants), frozenset(asked.skip), asked.allow_real_order, via)
     now = datetime.now(UTC)
-    store = adapters.Store(environment)
+    store = adapters.SecretsOfRun(environment)
     bundle = environment.partner.ca_bundle
     ca_bundle = asked.directory / bundle if bundle else None
     vantages: Sequence[Vantage]
@@ -89,7 +90,7 @@ def build(asked: Asked, environment: Environment, redactor: Redactor, *, run_id:
             ledger,
             choices,
             now,
-            last_proof=adapters.last_proof(asked.directory, environment),
+            last_proof=last_proof(asked.directory, environment),
             control_source=str(control.address or control.name) if control else None,
         ),
         vantages=vantages,

@@ -24,10 +24,10 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the merchants whose secrets were asked for."""
     names: list[str] = []
 
-    def note(_store: verify_adapters.Store, merchants: Sequence[str]) -> None:
+    def note(_store: verify_adapters.SecretsOfRun, merchants: Sequence[str]) -> None:
         names.extend(merchants)
 
-    monkeypatch.setattr(verify_adapters.Store, "read_ahead", note)
+    monkeypatch.setattr(verify_adapters.SecretsOfRun, "read_ahead", note)
     return names
 
 
