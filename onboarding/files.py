@@ -10,7 +10,6 @@ from pathlib import Path
 from onboarding.errors import InputError
 
 NEW_FILE_MODE = 0o644
-MARK = "starts with a byte-order mark; save it as UTF-8 without one"
 
 
 def read_text(path: Path, *, hint: str = "") -> str:
@@ -42,7 +41,7 @@ def _decoded(data: bytes, source: str, hint: str) -> str:
         # the exception itself holds all of the text, and somebody may have pasted a secret into it
         raise InputError(f"{source}:{line}: not UTF-8 text", hint=hint) from None
     if text.startswith("\ufeff"):
-        raise InputError(f"{source}: {MARK}", hint=hint)
+        raise InputError(f"{source}: starts with a byte-order mark; save it as UTF-8 without one", hint=hint)
     return text
 
 

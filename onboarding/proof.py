@@ -191,11 +191,9 @@ class LocalProofs:
         for path in sorted((self._folder / environment).glob("*.json")):
             proof = self._load(path)
             if path != self._folder / proof.name:
-                raise InputError(
-                    f"{path}: holds the proof of {proof.name}", hint="remove it and run verify again"
-                )
+                raise InputError(f"{path}: holds the proof of {proof.name}", hint=_AGAIN)
             found[proof.merchant, proof.address] = proof
         return found
 
     def _load(self, path: Path) -> Proof:
-        return from_json(read_text(path, hint="remove it and run verify again"), source=str(path))
+        return from_json(read_text(path, hint=_AGAIN), source=str(path))

@@ -1,5 +1,6 @@
 """What ``addresses list`` shows: declared and retained addresses, with where they stand."""
 
+from ipaddress import IPv4Address
 from typing import Any
 
 from onboarding.allowlist.discovery import retained
@@ -9,7 +10,7 @@ from onboarding.deployment import Environment
 
 
 def inventory(environment: Environment, views: Views, ledger: Ledger | None) -> list[dict[str, Any]]:
-    """Return one row per address, ordered by region and slot, retained ones last.
+    """Return one row per address, ordered by region and slot, retained ones last; every place has answered.
 
     ``state`` is ok, missing (not in AWS any more), external (not in our accounts) or retained
     (tagged as ours, not in the outputs).
@@ -51,7 +52,7 @@ def inventory(environment: Environment, views: Views, ledger: Ledger | None) -> 
     return rows
 
 
-def _standing(environment: Environment, ledger: Ledger | None, address: Any) -> dict[str, str]:
+def _standing(environment: Environment, ledger: Ledger | None, address: IPv4Address) -> dict[str, str]:
     if ledger is None:
         return {}
     return {name: ledger.entry(name, address).standing.value for name in environment.merchants}

@@ -63,9 +63,11 @@ def plan(ledger: Ledger, request: Request, *, now: datetime) -> Recording:
         )
     recorded = _recorded(ledger, request)
     wanted = _wanted(ledger, request, recorded)
-    fresh = wanted if request.action is Action.SUBMITTED and wanted - recorded else wanted - recorded
+    fresh = wanted - recorded
     if not fresh:
         return Recording((), wanted)
+    if request.action is Action.SUBMITTED:
+        fresh = wanted  # a list is handed in as a whole, and one event says what was on it
     at = _moment(request.moment, ledger, fresh, now)
     try:
         events = tuple(

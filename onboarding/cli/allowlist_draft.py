@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from onboarding.allowlist.ledger import Ledger
     from onboarding.deployment import Environment
 
+HANDED_IN = "nothing changed since it was handed in"
+DRAFTED = "nothing changed since the last draft"
+"""What is said of a revision that stays as it is."""
+
 
 def draft(
     out: Annotated[
@@ -96,6 +100,7 @@ def draft(
     """
     from onboarding.allowlist.comprehensive import CANNOT_TELL, compare
     from onboarding.allowlist.drafting import Wishes
+    from onboarding.allowlist.ledger import Ledger
     from onboarding.allowlist.own_egress import places
     from onboarding.aws.clients import Clients
     from onboarding.aws.views import read_views
@@ -104,19 +109,22 @@ def draft(
     from onboarding.ledger_file import read_ledger, start
 
     moment = _moment(day, os.environ.get("SOURCE_DATE_EPOCH"))
+    removed = frozenset(parse_addresses(remove, option="--remove"))
+    first_day, last_day = _day(effective_from, "--effective-from"), _day(retire_after, "--retire-after")
+    environment = load_environment(stack, outputs, directory)
     wishes = Wishes(
-        merchants=(),
-        remove=frozenset(parse_addresses(remove, option="--remove")),
+        merchants=tuple(chosen_merchants(merchant, environment)),
+        remove=removed,
         remove_stale=remove_stale,
         remove_all=remove_all,
-        effective_from=_day(effective_from, "--effective-from"),
-        retire_after=_day(retire_after, "--retire-after"),
+        effective_from=first_day,
+        retire_after=last_day,
         tickets=tuple(dict.fromkeys(ticket or ())),
     )
-    environment = load_environment(stack, outputs, directory)
-    wishes = _for_merchants(wishes, chosen_merchants(merchant, environment))
     path = ledger_path(ledger, directory, environment.name)
-    books = read_ledger(path, environment=environment.name) if path.exists() else _empty(environment)
+    books = (
+        read_ledger(path, environment=environment.name) if path.exists() else Ledger.empty(environment.name)
+    )
     with terminal.working(f"comparing {environment.name} with AWS"):
         views, unanswered = read_views(Clients(), places(environment))
     comparison = compare(environment, views, unanswered)
@@ -153,18 +161,6 @@ def draft(
     if start(path, environment.name):
         terminal.say(f"{path}: a new ledger; commit it")
     _report(document, target, note, as_json)
-
-
-def _empty(environment: "Environment") -> "Ledger":
-    from onboarding.allowlist.ledger import Ledger
-
-    return Ledger.empty(environment.name)
-
-
-def _for_merchants(wishes: "Wishes", names: list[str]) -> "Wishes":
-    from dataclasses import replace
-
-    return replace(wishes, merchants=tuple(names))
 
 
 def _package(
@@ -204,9 +200,9 @@ def _package(
     handed_in = folder.document(revision - 1) if revision > 1 else None
     earlier = folder.document(revision)
     if handed_in and drafting.still_stands(books, handed_in, document):
-        document, note = handed_in, "nothing changed since it was handed in"
+        document, note = handed_in, HANDED_IN
     elif earlier and moment is None and drafting.same_draft(earlier, document):
-        document, note = earlier, "nothing changed since the last draft"
+        document, note = earlier, DRAFTED
     elif earlier and not drafting.same_draft(earlier, document):
         note = "replaces an earlier draft of the same revision that was not recorded as submitted"
     if wrong := faults(document):
@@ -240,7 +236,7 @@ def _report(document: Mapping[str, Any], target: Path, note: str, as_json: bool)
         summary = {
             "draftVersion": 1,
             "folder": str(target),
-            "unchanged": note.startswith("nothing"),
+            "unchanged": note in (HANDED_IN, DRAFTED),
             "submission": document,
         }
         terminal.product(json.dumps(summary, indent=2, ensure_ascii=False))
@@ -257,7 +253,7 @@ def _report(document: Mapping[str, Any], target: Path, note: str, as_json: bool)
         f"  sha-256 {spoken(digest)}",
     ]
     terminal.product("\n".join(lines))
-    if not document["incomplete"] and not note.startswith("nothing changed since it was handed in"):
+    if not document["incomplete"] and note != HANDED_IN:
         terminal.say(
             f"next: send {target}, then `flexpay-onboard allowlist record submitted --reference TICKET "
             f"--submission {target}`"

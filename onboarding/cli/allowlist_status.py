@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from onboarding.allowlist.clocks import Limits
 from onboarding.cli import terminal
 from onboarding.cli.options import (
     AsJson,
@@ -27,13 +28,13 @@ def status(
     ] = False,
     usual_answer_days: Annotated[
         int, typer.Option("--usual-answer-days", metavar="N", min=1, help="Business days a review may take.")
-    ] = 10,
+    ] = Limits.usual_answer_business_days,
     proof_days: Annotated[
         int, typer.Option("--proof-days", metavar="N", min=1, help="Days after which a proof is too old.")
-    ] = 30,
+    ] = Limits.proof_days,
     unproven_days: Annotated[
         int, typer.Option("--unproven-days", metavar="N", min=1, help="Days an approval may go unproven.")
-    ] = 7,
+    ] = Limits.unproven_days,
     prometheus: Annotated[
         Path | None,
         typer.Option("--prometheus", metavar="FILE", help="Also write a file for the textfile collector."),
@@ -59,7 +60,6 @@ def status(
 
     It only reads, and needs no credentials of the partner.
     """
-    from onboarding.allowlist.clocks import Limits
     from onboarding.allowlist.status_report import as_document, as_prometheus, as_text
     from onboarding.cli.looking import look
     from onboarding.files import write_atomically

@@ -74,9 +74,9 @@ def as_text(found: Sequence[Egress], kept: Sequence[Retained], gaps: Sequence[Ga
     if kept:
         lines.append("retained: tagged as ours, in no outputs")
         lines += [
-            f"  {held.address!s:<15}  {one.environment}, {held.allocation_id}: {one.reason}"
+            f"  {one.allocation.address!s:<15}  {one.environment}, "
+            f"{one.allocation.allocation_id}: {one.reason}"
             for one in kept
-            for held in (one.allocation,)
         ]
     if gaps:
         lines.append(f"differences from what is declared: {len(gaps)}")
