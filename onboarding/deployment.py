@@ -9,6 +9,9 @@ from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Address
 
+STACK = "stack "
+"""How a source that is a stack begins, for messages; else it is a file."""
+
 
 class Role(StrEnum):
     """Whether an address carries traffic today."""
@@ -88,7 +91,7 @@ class Stack:
     """One stack's outputs: one region of one environment."""
 
     source: str
-    """The stack's name or the file it was read from, for messages."""
+    """``stack NAME``, or the file it was read from, for messages."""
     environment: str
     region: str
     account_id: str
@@ -106,6 +109,11 @@ class Stack:
     proof_bucket: str | None = None
     egress_by_zone: Mapping[str, str | None] = field(default_factory=dict)
     """Zone → slot its private subnets leave through; None: they have no default route."""
+
+    @property
+    def name(self) -> str | None:
+        """The name that the engine knows it by; None where its outputs came from a file."""
+        return self.source.removeprefix(STACK) if self.source.startswith(STACK) else None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from pydantic.alias_generators import to_camel
 
 from onboarding.allowlist.ledger import NAME
 from onboarding.deployment import (
+    STACK,
     Contacts,
     EgressAddress,
     Environment,
@@ -225,7 +226,7 @@ def read_stack(name: str, directory: Path) -> Stack:
             f"stack {name}: `pulumi stack output` failed: {done.stderr.strip() or 'no reason given'}",
             hint="check the name with `pulumi stack ls` and that you are logged in to its backend",
         )
-    return parse_outputs(done.stdout, source=f"stack {name}")
+    return parse_outputs(done.stdout, source=f"{STACK}{name}")
 
 
 def environments(stacks: Sequence[Stack]) -> list[Environment]:

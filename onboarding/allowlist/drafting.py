@@ -142,7 +142,7 @@ def _removals(
 
 def _source(stack: Stack) -> str:
     # where a file lies on this machine is nobody else's business, and differs between machines
-    return stack.source if stack.source.startswith("stack ") else PurePath(stack.source).name
+    return stack.source if stack.name else PurePath(stack.source).name
 
 
 def _check(environment: Environment, wishes: Wishes, previous: Previous | None, today: date) -> None:

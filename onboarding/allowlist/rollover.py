@@ -148,7 +148,7 @@ def _move(world: World, stack: Stack, zone: str, old: Held | None, new: Held | N
         old=old,
         new=new,
         stages=tuple(stages),
-        sources=tuple(one.source for one in world.environment.stacks),
+        stacks=world.environment.stacks,
         problems=problems,
         # a slot that AWS still has an address for would adopt that one
         free_slot=next((slot for slot in numbers if slot not in zone_slots), None),

@@ -6,7 +6,7 @@ Nothing here is carried out by the toolkit; `pulumi` is run by whoever reads it.
 from collections.abc import Iterable
 
 from onboarding.allowlist.rollover_move import Held, Move, Step
-from onboarding.deployment import Role
+from onboarding.deployment import Role, Stack
 
 PLAN = (
     "pulumi preview --stack {stack} --json --show-sames --save-plan plan.json > preview.json",
@@ -33,14 +33,13 @@ def instructions(move: Move, step: Step) -> tuple[str, ...]:
 
 
 def _filled(move: Move, line: str) -> str:
-    every = " ".join(_option(source) for source in move.sources)
-    line = line.replace("{every}", every).replace("{outputs}", _option(move.stack.source))
+    every = " ".join(map(_option, move.stacks))
+    line = line.replace("{every}", every).replace("{outputs}", _option(move.stack))
     return line.replace("{stack}", stack_name(move))
 
 
-def _option(source: str) -> str:
-    name = source.removeprefix("stack ")
-    return f"-s {name}" if name != source else f"--outputs {source}"
+def _option(stack: Stack) -> str:
+    return f"-s {stack.name}" if stack.name else f"--outputs {stack.source}"
 
 
 def way_back(move: Move) -> tuple[str, ...]:
@@ -57,8 +56,7 @@ def way_back(move: Move) -> tuple[str, ...]:
 
 def stack_name(move: Move) -> str:
     """Return the stack's name; a placeholder where outputs came from a file."""
-    found = move.stack.source.removeprefix("stack ")
-    return found if move.stack.source.startswith("stack ") else "<stack>"
+    return move.stack.name or "<stack>"
 
 
 def _edit(move: Move, *, active: Held, spare: Held) -> Iterable[str]:

@@ -86,8 +86,8 @@ class Move:
     new: Held | None
     """None: not allocated yet, or the zone is given up."""
     stages: tuple[Stage, ...]
-    sources: tuple[str, ...]
-    """Where the outputs of every stack of the environment came from: a list is handed in for all of it."""
+    stacks: tuple[Stack, ...]
+    """Every stack of the environment: a list is handed in for all of it."""
     problems: tuple[tuple[str, str], ...]
     """What is out of order, each with what to do about it."""
     free_slot: str | None = None

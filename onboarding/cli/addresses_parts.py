@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 def still_declared(deployed: "Environment", wanted: "IPv4Address") -> str:
     """Return why a declared address stays, with the edit and the engine commands that come first."""
     declared = next(one for one in deployed.addresses if one.address == wanted)
-    stack = next(one.source for one in deployed.stacks if declared in one.addresses)
-    name = stack.removeprefix("stack ") if stack.startswith("stack ") else "<stack>"
+    stack = next(one for one in deployed.stacks if declared in one.addresses)
+    name = stack.name or "<stack>"
     return (
-        f"{stack} still declares it as slot {declared.slot}. First take it out of the program:\n"
+        f"{stack.source} still declares it as slot {declared.slot}. First take it out of the program:\n"
         f"    1. delete the line `{declared.slot}: …` of egress.addresses in stacks/Pulumi.{name}.yaml\n"
         f"    2. pulumi state unprotect --stack {name}    (choose the address {declared.allocation_id})\n"
         f"    3. pulumi up --stack {name}                 (forgets the address; AWS keeps it)"

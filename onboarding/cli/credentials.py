@@ -16,6 +16,8 @@ from onboarding.cli import options, terminal
 from onboarding.cli.groups import WholeSentences
 from onboarding.errors import InputError, ToolkitError
 
+LONGEST_CACHE_SECONDS = 366 * 24 * 3600
+
 app = typer.Typer(
     cls=WholeSentences,
     no_args_is_help=True,
@@ -200,7 +202,11 @@ def retire(
     cache_seconds: Annotated[
         int,
         typer.Option(
-            "--cache-seconds", metavar="N", min=0, help="How long consumers keep a pair they have read."
+            "--cache-seconds",
+            metavar="N",
+            min=0,
+            max=LONGEST_CACHE_SECONDS,
+            help="How long consumers keep a pair they have read.",
         ),
     ] = 3600,
     staged: Annotated[

@@ -218,6 +218,12 @@ def test_wrong_usage_is_told_before_any_work(desk: Desk, arguments: list[str], r
     assert desk.aws.control("GET", "calls")["calls"] == []
 
 
+def test_a_cache_beyond_all_time_is_wrong_usage(desk: Desk) -> None:
+    ran = desk.run("retire", "--cache-seconds", "9" * 15)
+    assert ran.code == 2
+    assert "--cache-seconds" in ran.stderr
+
+
 def test_a_secret_that_is_not_deployed_is_a_finding(desk: Desk) -> None:
     desk.client("secretsmanager").delete_secret(SecretId=NAME, ForceDeleteWithoutRecovery=True)
     ran = desk.run("put", stdin=pair_json(("fp-acme", "S3cr3t-Value-1")))
