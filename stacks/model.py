@@ -40,6 +40,8 @@ __all__ = [
 PROJECT = "flexpay-egress"
 """Name of the project in Pulumi.yaml, and so the namespace of every setting."""
 REFERENCE = "docs/configuration.md"
+LONGEST_SHOWN = 200
+"""Characters of a wrong value that a message repeats."""
 _PLAIN = frozenset({"environment", "protect"})
 _NOT_YET = {
     "regional": "regional NAT gateways",
@@ -141,8 +143,8 @@ def _parsed(name: str, value: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
-        raise ValueError(f"must be a map or a list, not text (found {value!r})") from None
+    except (ValueError, RecursionError):
+        raise ValueError(f"must be a map or a list, not text (found {value[:LONGEST_SHOWN]!r})") from None
 
 
 def _found(value: Any) -> str:

@@ -36,7 +36,12 @@ def read_stack_settings(stack: str, directory: Path) -> StackConfig:
     """
     project_file = directory / "Pulumi.yaml"
     project = _read(project_file, "run it in the project's folder, or pass -C DIR")
-    folder = directory / str(project.get("stackConfigDir") or ".")
+    place, defaults = project.get("stackConfigDir") or ".", project.get("config") or {}
+    if not isinstance(place, str):
+        raise InputError(f"{project_file}: stackConfigDir: must be the name of a folder (found {place!r})")
+    if not isinstance(defaults, dict):
+        raise InputError(f"{project_file}: config: must be a map of settings")
+    folder = directory / place
     # the engine names the file after the last part of organisation/project/stack
     path = folder / f"Pulumi.{stack.rpartition('/')[2]}.yaml"
     known = sorted(
@@ -46,6 +51,11 @@ def read_stack_settings(stack: str, directory: Path) -> StackConfig:
     config = raw.get("config") or {}
     if not isinstance(config, dict):
         raise InputError(f"{path}: config: must be a map of settings")
+    for key in config:
+        if not isinstance(key, str):
+            raise InputError(
+                f"{path}: config: {key!r}: is no text", hint="a setting is called flexpay-egress:<name>"
+            )
     try:
         return read_config(project, config, source=str(path))
     except ValueError as error:

@@ -380,6 +380,8 @@ def test_the_shipped_settings_are_read_without_the_engine(tmp_path: Path) -> Non
         ("config: text\n", "must be a map of settings"),
         ("config: {}\n", "aws:region"),
         ("config:\n  day: 2026-13-45\n", "not YAML"),
+        ("config:\n  5: text\n", "5: is no text"),
+        ('config:\n  flexpay-egress:network: "' + "[" * 100_000 + '"\n', "network: must be a map or a list"),
         (SHIPPED.replace("cidr", "cidrr"), "cidrr"),
         (SHIPPED.replace("us-east-1", "nowhere"), "aws:region"),
     ],
@@ -389,6 +391,17 @@ def test_hand_spoiled_settings_are_one_error_naming_the_file(tmp_path: Path, tex
     with pytest.raises(InputError, match=word) as refused:
         read_stack_settings("production", folder)
     assert "Pulumi.production.yaml" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("config: [1]\n", "config: must be a map"), ("stackConfigDir: [stacks]\n", "stackConfigDir: must be")],
+)
+def test_a_hand_spoiled_project_file_is_named(tmp_path: Path, text: str, word: str) -> None:
+    folder = project(tmp_path, SHIPPED)
+    (folder / "Pulumi.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=rf"Pulumi\.yaml: {word}"):
+        read_stack_settings("production", folder)
 
 
 def test_an_unknown_stack_is_refused_with_those_there_are(tmp_path: Path) -> None:
