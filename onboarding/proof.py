@@ -120,6 +120,8 @@ def _parsed(text: str, source: str) -> Any:
 
 
 def _proof(raw: Any, source: str) -> Proof:
+    if not isinstance(raw, Mapping):
+        raise InputError(f"{source}: not a proof: not a JSON object", hint=_AGAIN)
     try:
         version = raw["proofVersion"]
         if version != PROOF_VERSION:
@@ -127,7 +129,7 @@ def _proof(raw: Any, source: str) -> Proof:
                 f"{source}: proofVersion: found {version!r}; this toolkit reads {PROOF_VERSION}",
                 hint="use the flexpay-onboard release that wrote it",
             )
-        proven_at = datetime.fromisoformat(raw["provenAt"])
+        proven_at = datetime.fromisoformat(_text(raw, "provenAt"))
         if proven_at.tzinfo is None:
             raise ValueError(f"provenAt: {raw['provenAt']} has no offset from UTC")
         return Proof(

@@ -40,7 +40,8 @@ def as_story(ledger: Ledger, merchants: Sequence[str] = (), addresses: Sequence[
     """Tell in plain text what happened, oldest first, and where that leaves every address."""
     events = selected(ledger, merchants, addresses)
     if not events:
-        return f"{ledger.environment}: nothing recorded yet"
+        about = " about what was named" if ledger.events else " yet"
+        return f"{ledger.environment}: nothing recorded{about}"
     lines = [f"{ledger.environment}: {_count(len(events), 'event')}"]
     effects = _effects(ledger)
     day = ""

@@ -55,7 +55,7 @@ def record(
         typer.Option("--reference", "-r", metavar="TICKET", help="Ticket, mail or call to look it up in."),
     ],
     submission: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--submission",
             metavar="DIR|FILE",
@@ -108,6 +108,8 @@ def record(
     from onboarding.ledger_file import read_ledger, update
 
     moment, addresses = parse_date(day), parse_addresses(address)
+    if submission == "":  # of a variable that is not set; as a path it would be this very folder
+        raise InputError("--submission is empty", hint="name the package that was handed in")
     if action is not Action.SUBMITTED and (submission or undeclared):
         raise InputError(f"--submission and --undeclared are for `record submitted`, not for {action}")
     path, environment = find_ledger(stack, outputs, ledger, directory)
@@ -115,7 +117,8 @@ def record(
     listed: frozenset[Pair] = frozenset()
     named = None
     if action is Action.SUBMITTED:
-        listed, named = _listed(known, submission, merchant or [], addresses, environment, undeclared)
+        package = Path(submission) if submission else None
+        listed, named = _listed(known, package, merchant or [], addresses, environment, undeclared)
     now = datetime.now(UTC)
 
     def planned(current: Ledger, by: str) -> tuple[Event, ...]:

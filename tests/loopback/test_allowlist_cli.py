@@ -228,6 +228,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "retired before approved": (["retired", "-r", "X", "-a", str(ONE)], "is waiting"),
     "submitted without a list": (["submitted", "-r", "X"], "what was handed in is missing"),
     "package for an approval": (["approved", "-r", "X", "--submission", "."], "for `record submitted`"),
+    "package that an unset variable names": (["submitted", "-r", "X", "--submission", ""], "is empty"),
     "package that is none": (["submitted", "-r", "X", "--submission", "/nowhere"], "no submission.json"),
     "unknown merchant submitted": (["submitted", "-r", "X", "-m", "acme-bus", "-a", str(ONE)], "acme-bus"),
 }
@@ -326,6 +327,13 @@ def test_the_actor_is_the_aws_caller_where_there_is_one(
 
     assert desk.run("record", "submitted", "-r", "FPX-1", "-a", str(ONE)).code == 0
     assert desk.books.events[0].actor.startswith("arn:aws:")
+
+
+def test_a_history_that_has_nothing_about_what_was_named_is_no_empty_one(desk: Desk) -> None:
+    assert "nothing recorded yet" in desk.run("history", deployed=False).out
+    desk.submit()
+    told = desk.run("history", "-a", "203.0.114.99", deployed=False)
+    assert told.out == "production: nothing recorded about what was named\n"
 
 
 def test_history_tells_who_said_what_when_and_where_that_leaves_us(desk: Desk) -> None:

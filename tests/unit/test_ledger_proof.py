@@ -64,7 +64,7 @@ def test_the_store_keeps_the_last_proof_even_if_an_older_one_arrives_later(tmp_p
         ({"proofVersion": 2}, "proofVersion: found 2"),
         ({"proofVersion": None}, "proofVersion: found None"),
         ({"provenAt": "2026-01-05T09:00:00"}, "no offset"),
-        ({"provenAt": 5}, "not a proof"),
+        ({"provenAt": 5}, "provenAt: must be text, found 5"),
         ({"vantage": "moon"}, "not a proof"),
         ({"order": True}, "not a proof"),
         ({"address": "::1"}, "not a proof"),
@@ -82,6 +82,12 @@ def test_a_spoiled_proof_is_refused_by_name(change: dict[str, object], reason: s
 @pytest.mark.parametrize("text", ["", "[]", "7", "null", '{"proofVersion": 1}', "[" * 100_000])
 def test_what_is_no_proof_at_all_is_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"^proof: "):
+        from_json(text, source="proof")
+
+
+@pytest.mark.parametrize("text", ["[]", "7", "null"])
+def test_another_value_is_told_in_words_of_ours(text: str) -> None:
+    with pytest.raises(InputError, match="not a JSON object"):
         from_json(text, source="proof")
 
 
