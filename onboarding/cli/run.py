@@ -22,7 +22,7 @@ REPORT_TO = "the issue tracker of flexpay-onboarding"
 
 
 def main() -> NoReturn:
-    """Entry point of ``flexpay-onboard`` and ``python -m onboarding``."""
+    """Run the process's own command, and exit with its code."""
     # imports make objects by the hundred thousand, and all of them stay: looking for garbage among
     # them after every 700 takes a tenth of a command's time
     gc.set_threshold(50_000, 20, 20)

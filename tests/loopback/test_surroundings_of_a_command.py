@@ -1,4 +1,4 @@
-"""Commands whose standard input or standard error is closed, or whose listener has gone away."""
+"""Commands whose standard streams are closed or deserted, or that are interrupted before they begin."""
 
 import os
 import subprocess
@@ -51,6 +51,25 @@ def test_a_listener_that_has_gone_away_ends_no_command(tmp_path: Path) -> None:
     )
     os.close(writer)
     assert ended.returncode == ExitCode.CANNOT_TELL
+
+
+INTERRUPTED_WHILE_IMPORTING = """
+import sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from onboarding.cli import main
+main()
+"""
+
+
+def test_ctrl_c_before_anything_has_begun_leaves_no_traceback() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_WHILE_IMPORTING], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (ExitCode.INTERRUPTED, "")
 
 
 @pytest.mark.parametrize(
