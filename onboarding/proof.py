@@ -25,7 +25,7 @@ Pair = tuple[str, IPv4Address]
 """A merchant and an address."""
 
 
-class Vantage(StrEnum):
+class Origin(StrEnum):
     """Where it was measured."""
 
     LOCAL = "local"
@@ -50,7 +50,7 @@ class Proof:
     address: IPv4Address
     proven_at: datetime
     """UTC."""
-    vantage: Vantage
+    vantage: Origin
     order: Order
     source: str
     """The host that ran it, or the zone of the function."""
@@ -137,7 +137,7 @@ def _proof(raw: Any, source: str) -> Proof:
             merchant=_text(raw, "merchant"),
             address=IPv4Address(_text(raw, "address")),
             proven_at=proven_at,
-            vantage=Vantage(raw["vantage"]),
+            vantage=Origin(raw["vantage"]),
             order=Order(raw["order"]),
             source=_text(raw, "source"),
             run_id=_text(raw, "runId"),

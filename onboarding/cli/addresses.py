@@ -1,4 +1,7 @@
-"""``flexpay-onboard addresses``: what AWS has, and the two changes that the engine cannot make."""
+"""``flexpay-onboard addresses``: what AWS has, and the two changes that the engine cannot make.
+
+Over 300 lines, because it is one page per command and most of it is what --help says.
+"""
 
 import json
 import sys

@@ -70,7 +70,7 @@ def keep_proofs(report: "Report", directory: Path) -> None:
                 merchant=pair.merchant or "",
                 address=IPv4Address(pair.address or ""),
                 proven_at=report.started_at,
-                vantage=proofs.Vantage.LOCAL,
+                vantage=proofs.Origin.LOCAL,
                 order=proofs.Order.PROVEN if ordered else proofs.Order.NOT_PROVEN,
                 source=socket.gethostname() or "localhost",
                 run_id=report.run_id,

@@ -15,8 +15,7 @@ from typing import Any
 
 from onboarding.errors import ToolkitError
 from onboarding.flexpay.credentials import ClientCredentials
-from onboarding.proof import Order, Proof
-from onboarding.proof import Vantage as Origin
+from onboarding.proof import Order, Origin, Proof
 from onboarding.redaction import Redactor
 from onboarding.verification.cloud import (
     CONTROL,

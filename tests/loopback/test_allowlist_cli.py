@@ -18,7 +18,7 @@ from onboarding.allowlist.submission import Change, Submission, SubmittedAddress
 from onboarding.cli.run import run
 from onboarding.ledger_file import read_ledger, start
 from onboarding.outputs import parse_outputs
-from onboarding.proof import LocalProofs, Order, Proof, Vantage
+from onboarding.proof import LocalProofs, Order, Origin, Proof
 from tests.loopback.aws_standin import Aws
 from tests.unit.ledger_world import AIR, RAIL
 from tests.unit.test_ledger_text import GOOD, SPOILED
@@ -579,7 +579,7 @@ def proven(address: IPv4Address, merchant: str = AIR) -> Proof:
         merchant=merchant,
         address=address,
         proven_at=datetime.now(UTC) + timedelta(seconds=30),
-        vantage=Vantage.LOCAL,
+        vantage=Origin.LOCAL,
         order=Order.PROVEN,
         source="build-7",
         run_id="run-1",

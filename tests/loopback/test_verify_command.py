@@ -19,7 +19,7 @@ import jsonschema
 import pytest
 
 from onboarding.aws.proof_bucket import ProofBucket
-from onboarding.proof import Order, Proof, Vantage
+from onboarding.proof import Order, Origin, Proof
 from onboarding.redaction import encodings
 from onboarding.verification.catalog import CHECKS
 from sandbox.flexpay.server import Partner, running
@@ -269,13 +269,13 @@ def test_reports_are_also_written_when_something_is_wrong(world: World, tmp_path
 
 
 def test_proofs_are_kept_per_merchant_and_address(world: World, aws: Aws) -> None:
-    from onboarding.proof import LocalProofs, Order, Vantage
+    from onboarding.proof import LocalProofs, Order, Origin
 
     stored(world, aws)
     verify(world, "--merchant", SHOP, addresses=ADDRESSES[:2])
     kept = LocalProofs(world.folder).read("sandbox")
     assert {(merchant, str(address)) for merchant, address in kept} == {(SHOP, one) for one in ADDRESSES[:2]}
-    assert all((one.vantage, one.order) == (Vantage.LOCAL, Order.PROVEN) for one in kept.values())
+    assert all((one.vantage, one.order) == (Origin.LOCAL, Order.PROVEN) for one in kept.values())
 
 
 def test_the_list_names_every_check_and_format() -> None:
@@ -387,7 +387,7 @@ def test_proofs_that_cannot_be_read_are_left_out_and_that_is_said(
         merchant=SHOP,
         address=IPv4Address(ADDRESSES[0]),
         proven_at=datetime.now(UTC),
-        vantage=Vantage.FUNCTION,
+        vantage=Origin.FUNCTION,
         order=Order.PROVEN,
         source="use1-az1",
         run_id="run-1",

@@ -20,7 +20,7 @@ from onboarding.credentials.status import Row, as_json, as_text, exit_code, late
 from onboarding.credentials.versions import SecretState, Version
 from onboarding.errors import CannotTell
 from onboarding.exit_codes import ExitCode
-from onboarding.proof import Order, Proof, Vantage
+from onboarding.proof import Order, Origin, Proof
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 RECORD = proven(NOW - timedelta(days=4), IPv4Address("203.0.113.10"))
@@ -109,7 +109,7 @@ def test_the_longest_reason_still_fits_a_label() -> None:
 
 
 def proof(address: str, age: timedelta, merchant: str = "acme-air") -> Proof:
-    where = (IPv4Address(address), NOW - age, Vantage.LOCAL, Order.PROVEN)
+    where = (IPv4Address(address), NOW - age, Origin.LOCAL, Order.PROVEN)
     return Proof("production", merchant, *where, source="runner-7", run_id="r1")
 
 

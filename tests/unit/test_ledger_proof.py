@@ -17,8 +17,8 @@ from onboarding.errors import InputError
 from onboarding.proof import (
     LocalProofs,
     Order,
+    Origin,
     Proof,
-    Vantage,
     from_json,
     last_proofs,
     name_together,
@@ -27,7 +27,7 @@ from onboarding.proof import (
 )
 from tests.unit.ledger_world import AIR, START, A
 
-LOCAL = Proof("production", AIR, A, START, Vantage.LOCAL, Order.PROVEN, "build-7", "run-1")
+LOCAL = Proof("production", AIR, A, START, Origin.LOCAL, Order.PROVEN, "build-7", "run-1")
 
 
 def test_a_proof_comes_back_as_it_was() -> None:
@@ -41,7 +41,7 @@ def test_moments_are_kept_in_utc() -> None:
 
 
 def test_a_local_proof_never_overrides_one_from_the_environment() -> None:
-    cloud = replace(LOCAL, vantage=Vantage.FUNCTION, proven_at=START - timedelta(days=20))
+    cloud = replace(LOCAL, vantage=Origin.FUNCTION, proven_at=START - timedelta(days=20))
 
     assert last_proofs({(AIR, A): LOCAL}, {(AIR, A): cloud}) == {(AIR, A): cloud}
     assert last_proofs({(AIR, A): LOCAL}, {}) == {(AIR, A): LOCAL}
@@ -144,7 +144,7 @@ def proofs_of(*merchants: str, day: int = 0, address: IPv4Address = A) -> list[P
             LOCAL,
             merchant=one,
             address=address,
-            vantage=Vantage.FUNCTION,
+            vantage=Origin.FUNCTION,
             proven_at=START + timedelta(days=day),
         )
         for one in merchants

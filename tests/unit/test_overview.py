@@ -10,7 +10,7 @@ from onboarding.allowlist.overview import Known, outcome, overview
 from onboarding.allowlist.reconciliation import reconcile
 from onboarding.allowlist.render.overview import NAMED, abridged, overview_html, overview_text, segments
 from onboarding.exit_codes import ExitCode
-from onboarding.proof import Order, Proof, Vantage
+from onboarding.proof import Order, Origin, Proof
 from tests.unit.ledger_world import AIR, RAIL, START, A, B, C, declared, environment, event, ledger
 
 HERE = ("123456789012", "us-east-1")
@@ -38,7 +38,7 @@ def production() -> Known:
         asked=frozenset({HERE}),
     )
     proof = Proof(
-        "production", AIR, A, START + timedelta(days=10), Vantage.FUNCTION, Order.PROVEN, "use1-az1", "run"
+        "production", AIR, A, START + timedelta(days=10), Origin.FUNCTION, Order.PROVEN, "use1-az1", "run"
     )
     return deployed, reconcile(deployed, actual, books, {(AIR, A): proof}, now=NOW)
 

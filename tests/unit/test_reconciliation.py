@@ -27,7 +27,7 @@ from onboarding.allowlist.status_report import as_document, as_prometheus, as_te
 from onboarding.allowlist.verdicts import Row, Status
 from onboarding.deployment import EgressAddress, Environment
 from onboarding.exit_codes import ExitCode
-from onboarding.proof import Order, Pair, Proof, Vantage
+from onboarding.proof import Order, Origin, Pair, Proof
 from tests.unit.ledger_world import AIR, RAIL, START, A, B, C, declared, environment, event, ledger, stack
 
 HERE = ("123456789012", "us-east-1")
@@ -58,7 +58,7 @@ def proof(address: IPv4Address, day: float, merchant: str = AIR) -> dict[Pair, P
             merchant=merchant,
             address=address,
             proven_at=START + timedelta(days=day),
-            vantage=Vantage.FUNCTION,
+            vantage=Origin.FUNCTION,
             order=Order.NOT_PROVEN,
             source="use1-az1",
             run_id="run-1",

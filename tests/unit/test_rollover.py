@@ -15,7 +15,7 @@ from onboarding.allowlist.rollover_move import Move, State, Step, World
 from onboarding.allowlist.rollover_report import as_document, as_text
 from onboarding.deployment import EgressAddress
 from onboarding.exit_codes import ExitCode
-from onboarding.proof import Order, Proof, Vantage
+from onboarding.proof import Order, Origin, Proof
 from stacks.contract import TAG_ENVIRONMENT, TAG_SLOT
 from tests.unit.ledger_world import AIR, RAIL, START, A, B, C, declared, environment, event, ledger, stack
 
@@ -60,7 +60,7 @@ def world(
         actual = None
     proofs = {
         (name, one): Proof(
-            "production", name, one, START + timedelta(days=4), Vantage.FUNCTION, Order.PROVEN, "z", "run"
+            "production", name, one, START + timedelta(days=4), Origin.FUNCTION, Order.PROVEN, "z", "run"
         )
         for one in proven
         for name in merchants
