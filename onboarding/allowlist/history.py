@@ -1,4 +1,4 @@
-"""Pure: the ledger told as a story, and as data."""
+"""Pure: the ledger told as a story and as data, and where two versions of it contradict each other."""
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address

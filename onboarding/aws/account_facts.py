@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from ipaddress import IPv4Address
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -204,8 +203,3 @@ def _policy_source(caller_arn: str) -> str | None:
     if kind == "assumed-role":
         return f"{prefix.replace(':sts:', ':iam:')}:role/{name.partition('/')[0]}"
     return None
-
-
-def first_approved(allocations: Sequence[Allocation], approved: frozenset[IPv4Address]) -> Allocation | None:
-    """Return the address on which to try whether releasing is denied; None where none is approved."""
-    return next((one for one in allocations if one.address in approved), None)

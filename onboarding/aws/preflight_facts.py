@@ -11,7 +11,6 @@ from onboarding.aws.account_facts import (
     KeyReader,
     PermissionReader,
     ZoneReader,
-    first_approved,
 )
 from onboarding.aws.allocations import ADDRESS_QUOTA, QuotaReader
 from onboarding.aws.clients import Clients
@@ -93,7 +92,8 @@ def _release(
     seen = view.result()
     if isinstance(seen, Unknown):
         return seen
-    held = first_approved(seen.allocations, approved)
+    # any one of them shows whether releasing is denied
+    held = next((one for one in seen.allocations if one.address in approved), None)
     if held is None:
         return None
     allowed = _asked(lambda: may.may_release(held))

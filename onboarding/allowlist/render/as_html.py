@@ -6,7 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from onboarding.allowlist.render.reading import reading
-from onboarding.allowlist.render.templates_of import render_template
+from onboarding.allowlist.render.templating import render_template
 from onboarding.allowlist.render.topology import render_topology
 
 

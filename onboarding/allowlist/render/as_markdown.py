@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from onboarding.allowlist.render.reading import reading
-from onboarding.allowlist.render.templates_of import render_template
+from onboarding.allowlist.render.templating import render_template
 
 
 def render_markdown(document: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from onboarding.allowlist.render.templates_of import render_template
+from onboarding.allowlist.render.templating import render_template
 
 WORDS = {"ok": "in order", "finding": "finding", "waiting": "waiting", "cannot-tell": "cannot tell"}
 TODO = {"ok": "to do", "finding": "fix", "waiting": "waiting", "cannot-tell": "find out"}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
-from onboarding.allowlist.render.templates_of import render_template
+from onboarding.allowlist.render.templating import render_template
 
 ROW = 46
 TOP = 54
