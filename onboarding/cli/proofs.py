@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from onboarding import proof as proofs
 from onboarding.aws.clients import Clients
@@ -21,6 +21,13 @@ AWS_READ_TIMEOUT_SECONDS = 10
 """Together with the attempts, an AWS that says nothing is given up within a minute."""
 
 
+def brief_client(clients: Clients, service: str, region: str) -> Any:
+    """Return a client that soon gives up, for questions that a command can do without or can report."""
+    return clients.client(
+        service, region, attempts=AWS_ATTEMPTS, read_timeout_seconds=AWS_READ_TIMEOUT_SECONDS
+    )
+
+
 def read_proofs(
     directory: Path, environment: Environment, clients: Clients
 ) -> dict[proofs.Pair, proofs.Proof]:
@@ -33,9 +40,7 @@ def read_proofs(
     for stack in environment.stacks:
         if stack.proof_bucket is None:
             continue
-        client = clients.client(
-            "s3", stack.region, attempts=AWS_ATTEMPTS, read_timeout_seconds=AWS_READ_TIMEOUT_SECONDS
-        )
+        client = brief_client(clients, "s3", stack.region)
         from onboarding.aws.proof_bucket import ProofBucket
 
         try:

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
 from onboarding.aws.clients import Clients
-from onboarding.cli.proofs import AWS_ATTEMPTS, AWS_READ_TIMEOUT_SECONDS
+from onboarding.cli.proofs import brief_client
 from onboarding.deployment import Environment, Role, Stack
 from onboarding.errors import Finding, ToolkitError
 from onboarding.flexpay.credentials import ClientCredentials
@@ -148,9 +148,7 @@ class SecretsOfRun:
 
     def client(self, service: str, region: str) -> Any:
         """Return an AWS client; from any thread."""
-        return self._clients.client(
-            service, region, attempts=AWS_ATTEMPTS, read_timeout_seconds=AWS_READ_TIMEOUT_SECONDS
-        )
+        return brief_client(self._clients, service, region)
 
     def reader(self, address: IPv4Address | None) -> Callable[[str], ClientCredentials]:
         """Return the reader for calls from an address: its own region's store."""

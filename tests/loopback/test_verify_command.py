@@ -196,8 +196,8 @@ AWS_FAULTS: list[dict[str, Any]] = [
 
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give AWS one attempt and a second, so that a fault is told soon."""
-    monkeypatch.setattr("onboarding.cli.verify_adapters.AWS_READ_TIMEOUT_SECONDS", 1)
-    monkeypatch.setattr("onboarding.cli.verify_adapters.AWS_ATTEMPTS", 1)
+    monkeypatch.setattr("onboarding.cli.proofs.AWS_READ_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("onboarding.cli.proofs.AWS_ATTEMPTS", 1)
 
 
 @pytest.mark.parametrize("fault", AWS_FAULTS, ids=lambda fault: str(fault.get("code", fault["kind"])))
