@@ -6,6 +6,7 @@ does. Policy packs and component plugins written in Python are not run by it.
 """
 
 import asyncio
+import gc
 import importlib.metadata
 import logging
 import os
@@ -193,6 +194,8 @@ def _drop(shown: traceback.TracebackException, machinery: tuple[str, ...], seen:
 def main() -> None:
     """Serve until the engine says stop."""
     end_with_engine()
+    # one program, and then this process ends: what the SDK imports would only be searched again and again
+    gc.disable()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a plugin's streams are text files
     server = grpc.server(

@@ -179,7 +179,11 @@ def test_protection_lifted_and_everything_destroyed_the_next_up_has_the_same_add
     project.up()
     assert by_slot(project) == slots
     assert_kept(project, slots)
-    # once more, and now somebody releases one by hand: nothing is allocated in its place
+
+
+@pytest.mark.long
+def test_of_what_was_destroyed_and_then_released_by_hand_nothing_is_allocated_again(project: Project) -> None:
+    slots = prepare(project, SLOT, SPARE, secrets={"recoveryWindowDays": 0, "keyDeletionWindowDays": 7})
     for command in (("state", "unprotect", "--all", "--yes"), ("destroy", "--yes", "--skip-preview")):
         assert project.pulumi(*command).returncode == 0
     address = held(project)[slots[SPARE]]
@@ -252,7 +256,7 @@ def test_an_address_that_was_only_read_is_owned_again_afterwards(project: Projec
 
 
 @pytest.mark.spoils
-@pytest.mark.parametrize("victim", ["engine", "provider"])
+@pytest.mark.parametrize("victim", ["engine", pytest.param("provider", marks=pytest.mark.long)])
 def test_a_kill_in_mid_up_costs_no_address(project: Project, victim: str) -> None:
     project.configure(lambda config: config["network"].update(zones=[ZONE, "use1-az4"]))
     project.control(

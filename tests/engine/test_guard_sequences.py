@@ -18,7 +18,7 @@ from tests.engine.sequences import edit, first
 
 pytestmark = pytest.mark.engine
 EDITS = 4
-IN_EVERY_RUN = 2
+IN_EVERY_RUN = 1
 ALTOGETHER = 200
 
 

@@ -140,7 +140,10 @@ def test_an_existing_address_is_adopted_and_stays(project: Project) -> None:
 
 @pytest.mark.parametrize(
     ("action", "code"),
-    [("AllocateAddress", "AddressLimitExceeded"), ("CreateNatGateway", "NatGatewayLimitExceeded")],
+    [
+        ("AllocateAddress", "AddressLimitExceeded"),
+        pytest.param("CreateNatGateway", "NatGatewayLimitExceeded", marks=pytest.mark.long),
+    ],
 )
 def test_an_up_that_fails_half_way_is_finished_by_the_next_without_a_second_address(
     project: Project, action: str, code: str

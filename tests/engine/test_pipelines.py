@@ -13,7 +13,9 @@ def lines(forge: str, job: str, *programs: str) -> str:
     return "\n".join(["set -euo pipefail", *kept])
 
 
-@pytest.mark.parametrize("forge", SCRIPTS)
+@pytest.mark.parametrize(
+    "forge", [pytest.param(one, marks=pytest.mark.long if one == "gitlab" else ()) for one in SCRIPTS]
+)
 def test_a_plan_is_judged_and_then_carried_out_and_nothing_else_is(project: Project, forge: str) -> None:
     judge = lines(forge, "plan", "pulumi preview", "flexpay-onboard guard")
     carry_out = lines(forge, "apply", "pulumi up")

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.lengthy]
 ZONE, OLD, NEW = "use1-az1", "use1-az1/1", "use1-az1/2"
 MERCHANT = "acme-air"
 ON = ("--stack", STACK)
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.25
 """Between two calls: the partner limits how often a client may ask for tokens."""
 
 
