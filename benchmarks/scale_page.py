@@ -24,7 +24,7 @@ class Cost:
 
     seconds: float
     own: float
-    """Seconds of processor time, which neighbours on the machine hardly change."""
+    """Seconds of processor time, at the pace that the machine had when the benchmark began."""
     megabytes: float
     """At its peak."""
     calls: int
