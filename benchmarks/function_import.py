@@ -1,18 +1,15 @@
 """How long a function takes to begin, next to a function that only imports what it cannot do without."""
 
 import io
-import subprocess
 import sys
 import sysconfig
 import tempfile
-import time
 import zipfile
-from pathlib import Path
 
+from benchmarks.cold import ROOT, taken
 from benchmarks.figures import Benchmark, Figure, Result, Say, ratios
 from stacks import verifier_bundle
 
-ROOT = Path(__file__).parents[1]
 WANTED = 1.2
 BEGIN = "import sys; sys.path[:0] = sys.argv[1:]; "
 PEER = "import boto3, requests"
@@ -22,13 +19,6 @@ PROGRAMS = {
     "the handler and AWS's client": f"import {verifier_bundle.ENTRY}, onboarding.aws.secret_store, "
     "botocore.session, botocore.client, botocore.config",
 }
-
-
-def once(program: str, paths: list[str]) -> float:
-    """Return the seconds of one interpreter, from start to end."""
-    began = time.perf_counter()
-    subprocess.run([sys.executable, "-I", "-S", "-c", BEGIN + program, *paths], check=True)
-    return time.perf_counter() - began
 
 
 def measure(say: Say, *, runs: int = 15) -> Result:
@@ -42,9 +32,9 @@ def measure(say: Say, *, runs: int = 15) -> Result:
             if run % 5 == 0:
                 say(f"round {run} of {runs}")
             for name, program in PROGRAMS.items():
-                seconds = once(program, paths)
+                one = taken([sys.executable, "-I", "-S", "-c", BEGIN + program, *paths])
                 if run:
-                    spent[name].append(seconds)
+                    spent[name].append(one.seconds)
     others = spent[PEER]
     figures = [
         Figure(f"cold start of {name}", ratios(ours, others), at_most=WANTED, beside=f"over `{PEER}`")

@@ -24,7 +24,7 @@ class Cost:
 
     seconds: float
     own: float
-    """Seconds of processor time, at the pace that the machine had when the benchmark began."""
+    """Seconds of processor time."""
     megabytes: float
     """At its peak."""
     calls: int

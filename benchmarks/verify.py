@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ import boto3
 import requests
 
 from benchmarks import k6
+from benchmarks.cold import ROOT, taken
 from benchmarks.figures import Benchmark, Figure, Result, Say, ratios
 from onboarding.allowlist.ledger import Action, new_event
 from onboarding.ledger_file import append, start
@@ -30,7 +30,6 @@ CONCURRENCY = 8
 SOME = 20
 """Merchants of a usual environment, for the comparison with k6."""
 LONGEST_CHAIN = 3  # token, incomplete order, order
-ROOT = Path(__file__).parents[1]
 AWS = {"AWS_ACCESS_KEY_ID": "sandbox", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
 
 PLAIN = """
@@ -161,26 +160,12 @@ def prepare(folder: Path, partner: dict[str, Any], aws: str, merchants: Sequence
     }
 
 
-def timed(command: Sequence[str]) -> tuple[float, float]:
-    """Return seconds and peak memory in MB of a cold process; it must end with 0."""
-    with tempfile.TemporaryFile("w+") as said:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said)
-        _, status, used = os.wait4(process.pid, 0)
-        took = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            said.seek(0)
-            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}\n{said.read()}")
-    return took, used.ru_maxrss / 1024
-
-
 def in_turns(rounds: int, *commands: Sequence[str]) -> list[list[float]]:
     """Return the seconds of each command, run in turns so that all meet the same machine.
 
     The first round is not counted: modules are compiled in it, as once on any machine.
     """
-    met = [[timed(command)[0] for command in commands] for _ in range(rounds + 1)][1:]
+    met = [[taken(command).seconds for command in commands] for _ in range(rounds + 1)][1:]
     return [list(one) for one in zip(*met, strict=True)]
 
 
@@ -222,7 +207,7 @@ def measure(say: Say, *, count: int = 200, rounds: int = 5) -> Result:
                 Figure(f"{SOME} merchants", ratios(ours, of_k6), at_most=1, beside=f"over {about}")
             )
         say(f"{count} merchants")
-        many = [timed(verify) for _ in range(rounds // 2)]
+        many = [taken(verify) for _ in range(rounds // 2)]
     ideal = LONGEST_CHAIN * DELAY_SECONDS * count / CONCURRENCY
     say("--help")
     helping = [sys.executable, "-m", "onboarding", "--help"]
@@ -230,11 +215,11 @@ def measure(say: Say, *, count: int = 200, rounds: int = 5) -> Result:
     figures += [
         Figure(
             f"{count} merchants",
-            tuple(took / ideal for took, _ in many),
+            tuple(one.seconds / ideal for one in many),
             at_most=1.3,
             beside="over the ideal",
         ),
-        Figure(f"{count} merchants, peak memory", tuple(used for _, used in many), "MB", at_most=120),
+        Figure(f"{count} merchants, peak memory", tuple(one.megabytes for one in many), "MB", at_most=120),
         Figure("`flexpay-onboard --help`", helped, at_most=3, beside="over `import requests`"),
     ]
     return Result(tuple(figures), tuple(notes))
