@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from sandbox import demo as story
+from sandbox.processes import replace_closed_streams
 from sandbox.world import World, WorldError
 
 app = typer.Typer(
@@ -105,6 +106,7 @@ def _terminated(*_: object) -> None:
 
 
 if __name__ == "__main__":
+    replace_closed_streams()
     # being ended politely takes the same way out as Ctrl-C, so that nothing is left behind
     signal.signal(signal.SIGTERM, _terminated)
     try:

@@ -98,7 +98,10 @@ class Stage:
 
 
 def run(world: World) -> int:
-    """Play the story; returns the exit code. What was started is ended only if it did not finish."""
+    """Play the story; returns the exit code.
+
+    What was started goes on running, for a look at it, but for what an interrupted story started itself.
+    """
     already = world.running()
     try:
         _play(Stage(world))

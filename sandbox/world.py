@@ -23,8 +23,9 @@ from urllib.parse import urlsplit
 import yaml
 from filelock import FileLock
 
+from sandbox.engine.errors import EngineError
 from sandbox.engine.install import prepare_bin
-from sandbox.flexpay.desk_client import call
+from sandbox.flexpay.desk_client import SaysNo, call
 from sandbox.processes import birth
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -66,7 +67,14 @@ class World:
         """What this object started itself; they outlive it unless ``stop`` is called."""
 
     def start(self) -> dict[str, Service]:
-        """Bring up what is not running, write the stack's config, create the stack; safe to repeat."""
+        """Bring up what is not running, write the stack's config, create the stack; safe to repeat.
+
+        Raises WorldError; what was started by then goes on running.
+        """
+        if not (self.project / "Pulumi.yaml").is_file():
+            raise WorldError(f"{self.project} is no Pulumi project: it has no Pulumi.yaml; name one with -C")
+        if self.stack_file.exists():
+            self._stack()  # before anything is started for it
         with self._locked():
             self._make_folders()
             pulumi = prepare_bin(self.state / "bin", provider=self._plugin_folder())
@@ -200,7 +208,7 @@ class World:
         authority = Path(partner["ca"]).relative_to(self.project)
         endpoint = {"serverUrl": partner["url"], "caBundle": str(authority), "echo": partner["echo"]}
         if self.stack_file.exists():
-            content = yaml.safe_load(self.stack_file.read_text(encoding="utf-8"))
+            content = self._stack()
         else:
             template = Path(__file__).with_name("stack.yaml")
             content = yaml.safe_load(template.read_text(encoding="utf-8"))
@@ -213,10 +221,28 @@ class World:
     def _register_merchants(self, desk: str) -> None:
         """Make the stack's merchants known to the partner: their contract comes before everything here."""
         known = {merchant["name"] for merchant in call(desk, "GET", "/state")["merchants"]}
-        content = yaml.safe_load(self.stack_file.read_text(encoding="utf-8"))
-        for merchant in content["config"]["flexpay-egress:merchants"]:
+        for merchant in self._stack()["config"]["flexpay-egress:merchants"]:
             if merchant["name"] not in known:
                 call(desk, "POST", "/merchants", {key: merchant[key] for key in MERCHANT_KEYS})
+
+    def _stack(self) -> dict[str, Any]:
+        """Return the stack file, which people edit; WorldError where it lacks what is looked at here."""
+        try:
+            content: dict[str, Any] = yaml.safe_load(self.stack_file.read_text(encoding="utf-8"))
+            settings = {
+                name: content["config"][f"flexpay-egress:{name}"] for name in ("partner", "merchants")
+            }
+            if not isinstance(settings["partner"], dict):
+                raise TypeError("flexpay-egress:partner is no mapping")
+            for merchant in settings["merchants"]:
+                if lacking := [key for key in MERCHANT_KEYS if not merchant.get(key)]:
+                    raise TypeError(f"a merchant has no {' and no '.join(lacking)}")
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError) as error:
+            said = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
+            raise WorldError(
+                f"{self.stack_file} cannot be used: {said}; mend it, or remove it and it is made anew"
+            ) from error
+        return content
 
     def _create_stack(self, pulumi: Path) -> None:
         if list((self.state / "backend").glob(f".pulumi/stacks/*/{STACK}.json")):
@@ -242,9 +268,16 @@ class World:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        self.state.mkdir(mode=0o700, exist_ok=True)
-        with FileLock(self.state / "lock", timeout=START_SECONDS * 2):
-            yield
+        """Have the state folder alone; what the machine says no to meanwhile becomes a WorldError."""
+        try:
+            self.state.mkdir(mode=0o700, exist_ok=True)
+            with FileLock(self.state / "lock", timeout=START_SECONDS * 2):
+                yield
+        except (EngineError, SaysNo) as error:
+            raise WorldError(str(error)) from error
+        except OSError as error:
+            where = f"{error.filename2 or error.filename}: " if error.filename else ""
+            raise WorldError(f"{where}{error.strerror or error}") from error
 
 
 def _first_line(process: subprocess.Popen[bytes], answer: Path, log: Path, name: str) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sandbox.engine.errors import EngineError
 from sandbox.world import World, WorldError
 
 READY = {"aws": {"url": "http://127.0.0.1:1"}, "partner": {"url": "https://localhost:2"}}
@@ -97,3 +99,75 @@ def test_forgetting_the_sandbox_forgets_nothing_else(tmp_path: Path) -> None:
 def test_stopping_what_never_ran_makes_nothing(tmp_path: Path) -> None:
     World(tmp_path).stop(purge=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def sandbox(*arguments: str, prelude: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run ``python -m sandbox`` from a shell that can close its streams before (``prelude``)."""
+    line = f'{prelude} exec "$0" -m sandbox "$@"'
+    return subprocess.run(
+        ["sh", "-c", line, sys.executable, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+class TestWhatCannotBeUsed:
+    def test_a_folder_that_is_no_project_is_named_and_left_as_it_was(self, tmp_path: Path) -> None:
+        said = sandbox("start", "-C", str(tmp_path))
+        assert (said.returncode, said.stdout) == (1, "")
+        assert said.stderr == (
+            f"error: {tmp_path} is no Pulumi project: it has no Pulumi.yaml; name one with -C\n"
+        )
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize(
+        ("written", "said"),
+        [
+            ("config: [", "while parsing a flow node"),
+            ("a text", "string indices must be integers"),
+            ("config:\n  flexpay-egress:partner: {}", "'flexpay-egress:merchants' is missing"),
+            (
+                "config: {'flexpay-egress:partner': no, 'flexpay-egress:merchants': []}",
+                "flexpay-egress:partner is no mapping",
+            ),
+            (
+                "config: {'flexpay-egress:partner': {}, 'flexpay-egress:merchants': [{name: acme-air}]}",
+                "a merchant has no integrationId and no legalEntity",
+            ),
+        ],
+    )
+    def test_a_stack_file_that_was_edited_wrongly_is_named_before_anything_starts(
+        self, tmp_path: Path, written: str, said: str
+    ) -> None:
+        world = World(tmp_path)
+        (tmp_path / "Pulumi.yaml").touch()
+        world.stack_file.parent.mkdir()
+        world.stack_file.write_text(written)
+        with pytest.raises(WorldError, match=re.escape(said)) as refused:
+            world.start()
+        assert str(refused.value).startswith(f"{world.stack_file} cannot be used: ")
+        assert not world.state.exists()
+
+    @pytest.mark.parametrize("act", [World.start, World.stop])
+    def test_a_state_folder_that_cannot_be_written_is_named(
+        self, tmp_path: Path, act: Callable[[World], object]
+    ) -> None:
+        (tmp_path / "Pulumi.yaml").touch()
+        (tmp_path / ".sandbox").write_text("a file where the folder should be")
+        with pytest.raises(WorldError, match=re.escape(f"{tmp_path}/.sandbox: File exists")):
+            act(World(tmp_path))
+
+    def test_without_an_engine_the_way_to_one_is_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def none(*_: object, **__: object) -> Path:
+            raise EngineError("install pulumi")
+
+        monkeypatch.setattr("sandbox.world.prepare_bin", none)
+        (tmp_path / "Pulumi.yaml").touch()
+        with pytest.raises(WorldError, match="install pulumi"):
+            World(tmp_path).start()
+
+    def test_closed_streams_change_nothing_of_what_is_said_on_the_others(self, tmp_path: Path) -> None:
+        said = sandbox("demo", "-C", str(tmp_path), prelude="exec <&- >&-;")
+        assert said.returncode == 1
+        assert said.stderr.startswith(f"\nthe demo stopped: {tmp_path} is no Pulumi project")
+        assert "Traceback" not in said.stderr
