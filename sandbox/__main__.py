@@ -93,7 +93,10 @@ def demo(project: Project = Path()) -> None:
     sys.exit(story.run(World(project, _say)))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+# its options, --help among them, are for its own parser
+@app.command(
+    add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
 def partner(arguments: typer.Context) -> None:
     """Run only the partner, in the foreground, for application developers."""
     from sandbox.flexpay import standalone  # noqa: PLC0415 - cryptography is slow to load for `env` and `stop`

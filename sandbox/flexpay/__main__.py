@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"note: the port of {name} was taken; it moved to a free one", file=sys.stderr)
             print(json.dumps(partner.addresses()), flush=True)
             told.wait()
-    except (PortTaken, ValueError, OSError) as error:
+    except (PortTaken, ValueError, OSError, OverflowError) as error:  # the last: no port has that number
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

@@ -26,7 +26,7 @@ class Api:
         self._gate = gate
         self._guard = Guard(gate, book, clock)
         self._tokens = tokens
-        self._prefix = prefix.rstrip("/")
+        self._prefix = prefix
         self._handlers: Mapping[str, tuple[str, Callable[[Request], Answer]]] = {
             "token": ("POST", self._token),
             "orders": ("POST", self._create_order),

@@ -55,7 +55,7 @@ class Partner:
         request_seconds: float = 30.0,
     ) -> None:
         self.environment = environment
-        self.prefix = prefix
+        self.prefix = _path(prefix)
         self.book = Book(state)
         self.clock = Clock(self.book.clock_offset)
         self.gate = Gate()
@@ -71,7 +71,7 @@ class Partner:
         self._bind = bind
         self._host = "localhost" if bind in ANYWHERE else bind
         self._port = port
-        api = Api(self.book, self.clock, self.gate, self.tokens, prefix)
+        api = Api(self.book, self.clock, self.gate, self.tokens, self.prefix)
         timing = {"idle_seconds": idle_seconds, "request_seconds": request_seconds}
         common: dict[str, Any] = {"switches": self.switches, "clock": self.clock, **timing}
         secure: dict[str, Any] = {"certificates": self._certificates, "calls": self.calls, **common}
@@ -207,6 +207,13 @@ class Partner:
         finally:
             for fault_id in ids:
                 self.no_fault(fault_id)
+
+
+def _path(prefix: str) -> str:
+    """Return a prefix as it stands before /v1/orders; ValueError where no path begins with it."""
+    if prefix.strip("/") and not prefix.startswith("/"):
+        raise ValueError(f"the prefix {prefix!r} does not begin with a slash")
+    return prefix.rstrip("/")
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             partner.start()
             print(_welcome(partner, client_id, folder, options), flush=True)
             told.wait()
-    except (PortTaken, ValueError, OSError) as error:
+    except (PortTaken, ValueError, OSError, OverflowError) as error:  # the last: no port has that number
         print(f"error: {error}", file=sys.stderr)
         return 2
     created = partner.calls.orders_created()

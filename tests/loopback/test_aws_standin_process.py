@@ -135,3 +135,8 @@ def test_a_file_that_holds_no_world_is_refused_and_left_alone(tmp_path: Path, re
 def test_a_taken_port_is_named(aws: Aws, refused: Refused) -> None:
     port = aws.url.rpartition(":")[2]
     assert f"port {port} cannot be used" in refused("--port", port)
+
+
+@pytest.mark.parametrize("port", ["99999", "-1"])
+def test_a_number_that_no_port_has_is_named(port: str, refused: Refused) -> None:
+    assert f"port {port} cannot be used: bind(): port must be 0-65535" in refused("--port", port)

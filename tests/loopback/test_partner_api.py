@@ -214,8 +214,10 @@ def test_marketing_offers_take_the_same_token(partner: Partner, token: str) -> N
     assert ineligible["errorCodes"] == ["MIN_PRICE"]
 
 
-def test_the_prefix_is_configurable() -> None:
-    with running(merchants=[MERCHANT], prefix="/api/flexpay") as partner:
+@pytest.mark.parametrize("prefix", ["/api/flexpay", "/api/flexpay/"])
+def test_the_prefix_is_configurable(prefix: str) -> None:
+    with running(merchants=[MERCHANT], prefix=prefix) as partner:
+        assert partner.prefix == "/api/flexpay"  # as callers are told to put it before /v1/orders
         partner.allow("acme-air", LISTED)
         token = str(token_call(partner, partner.issue("acme-air")).json["access_token"])
         path = "/api/flexpay/v1/orders"

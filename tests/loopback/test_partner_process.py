@@ -195,7 +195,9 @@ def test_trust_outlives_the_certificate(tmp_path: Path) -> None:
     [
         (["--merchant", "acme"], "is not NAME:INTEGRATION-ID:LEGAL-ENTITY"),
         (["--port", "many"], "invalid int value"),
+        (["--port", "99999"], "port must be 0-65535"),
         (["--latency", "-1"], "latencySeconds"),
+        (["--prefix", "api/checkout"], "'api/checkout' does not begin with a slash"),
         (["--bind", "203.0.113.1"], "203.0.113.1|assign"),
     ],
 )

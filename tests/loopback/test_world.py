@@ -171,3 +171,9 @@ class TestWhatCannotBeUsed:
         assert said.returncode == 1
         assert said.stderr.startswith(f"\nthe demo stopped: {tmp_path} is no Pulumi project")
         assert "Traceback" not in said.stderr
+
+
+def test_the_partner_for_developers_shows_its_own_options() -> None:
+    said = sandbox("partner", "--help")
+    assert said.returncode == 0
+    assert all(option in said.stdout for option in ("--port", "--state", "--prefix", "--allow", "--bind"))
