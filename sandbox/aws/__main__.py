@@ -34,9 +34,8 @@ def main() -> int:
     except StateError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except (OSError, OverflowError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        print(f"error: port {chosen.port} cannot be used: {why}", file=sys.stderr)
+    except OSError as error:
+        print(f"error: port {chosen.port} cannot be used: {error.strerror}", file=sys.stderr)
         return 2
     # every answered call is on disk already: there is nothing to tidy up
     for name in (signal.SIGTERM, signal.SIGINT):

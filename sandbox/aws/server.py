@@ -1,5 +1,6 @@
 """The AWS stand-in as a server on loopback, for a process of its own or inside a test."""
 
+import errno
 import os
 import socket
 import sys
@@ -20,6 +21,7 @@ from sandbox.aws.front import FrontDoor
 from sandbox.aws.record import Record
 
 HOST = "127.0.0.1"
+LAST_PORT = 65535
 BACKLOG = 128
 POLL_SECONDS = 0.02
 """How soon a server in a thread notices that it shall stop."""
@@ -49,13 +51,15 @@ def prepare() -> None:
 
 
 def make(port: int, front: FrontDoor, *, verbose: bool = False) -> BaseWSGIServer:
-    """Return a server that listens already; ``port`` 0 is a free one. Raises OSError when taken."""
+    """Return a server that listens; ``port`` 0 is a free one. Raises OSError when it is taken or no port."""
 
     class Handler(MotoRequestHandler):
         def log(self, type: str, message: str, *args: Any) -> None:
             if verbose:
                 print(message % args, file=sys.stderr)
 
+    if not 0 <= port <= LAST_PORT:  # create_server would leave its socket open
+        raise OSError(errno.EINVAL, f"port must be 0-{LAST_PORT}")
     prepare()
     with socket.create_server((HOST, port), backlog=BACKLOG) as listening:  # its errors can be caught
         port = listening.getsockname()[1]

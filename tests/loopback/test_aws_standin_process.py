@@ -139,4 +139,4 @@ def test_a_taken_port_is_named(aws: Aws, refused: Refused) -> None:
 
 @pytest.mark.parametrize("port", ["99999", "-1"])
 def test_a_number_that_no_port_has_is_named(port: str, refused: Refused) -> None:
-    assert f"port {port} cannot be used: bind(): port must be 0-65535" in refused("--port", port)
+    assert f"port {port} cannot be used: port must be 0-65535" in refused("--port", port)
