@@ -51,7 +51,7 @@ class Capture:
             told.append(sorted(step["op"] for step in document["steps"]))
             if told[0] != told[-1] or not form:
                 self.write(f"{name}{form}", document)
-        if name in ("nothing", "tags"):
+        if name in ("nothing", "tags", "moved", "past-the-gateway"):
             self.write(f"{name}.plan", {"saved": json.loads(plan.read_text(encoding="utf-8"))})
 
     def write(self, name: str, document: dict[str, Any]) -> None:
@@ -59,7 +59,7 @@ class Capture:
         if "saved" in document:
             saved = document["saved"]
             kept = {
-                urn: {"goal": {"protect": one["goal"]["protect"]}, "steps": one["steps"]}
+                urn: {"goal": _trimmed_goal(urn, one["goal"]), "steps": one["steps"]}
                 for urn, one in saved["resourcePlans"].items()
             }
             body = json.dumps({"config": _settings(saved["config"]), "resourcePlans": kept})
@@ -102,6 +102,11 @@ class Capture:
 def _settings(config: dict[str, Any]) -> dict[str, Any]:
     # where the partner's stand-in listens differs from run to run
     return {key: value for key, value in config.items() if not key.endswith(":partner")}
+
+
+def _trimmed_goal(urn: str, goal: dict[str, Any]) -> dict[str, Any]:
+    names = ("protect", "id", "inputDiff", "propertyDependencies") if "aws:ec2/" in urn else ("protect",)
+    return {name: goal[name] for name in names if name in goal}
 
 
 def _trimmed(step: dict[str, Any]) -> dict[str, Any]:

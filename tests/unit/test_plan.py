@@ -1,6 +1,7 @@
 """Reading previews: what is none, what is not whole, and what belongs to another plan."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -96,7 +97,7 @@ def test_a_step_of_an_unknown_kind_is_not_judged() -> None:
         parse_plan(json.dumps(raw))
 
 
-@pytest.mark.parametrize("name", ["nothing", "tags"])
+@pytest.mark.parametrize("name", ["nothing", "tags", "moved", "past-the-gateway"])
 def test_a_plan_saved_by_the_same_preview_is_recognized(name: str) -> None:
     assert differences(parse_plan(text(name)), text(f"{name}.plan")) == []
 
@@ -125,6 +126,54 @@ def test_a_plan_that_imports_another_address_is_not_the_previews_own() -> None:
     assert len(differences(parse_plan(text("nothing")), json.dumps(saved))) == 1
 
 
+def _edited(name: str, part: str, edit: Callable[[dict[str, Any]], None]) -> str:
+    saved = json.loads(text(f"{name}.plan"))
+    (goal,) = (one["goal"] for urn, one in saved["resourcePlans"].items() if urn.endswith(part))
+    edit(goal)
+    return json.dumps(saved)
+
+
+ROUTE = "route:Route::egress-use1-az1"
+
+
+@pytest.mark.parametrize(
+    ("name", "edit"),
+    [
+        ("past-the-gateway", lambda goal: goal["inputDiff"]["adds"].update(gatewayId="igw-0b")),
+        ("past-the-gateway", lambda goal: goal["inputDiff"]["adds"].update(more=1)),
+        ("past-the-gateway", lambda goal: goal["inputDiff"]["deletes"].append("routeTableId")),
+        ("past-the-gateway", lambda goal: goal["inputDiff"].pop("deletes")),
+        ("past-the-gateway", lambda goal: goal.pop("inputDiff")),
+        ("moved", lambda goal: goal["inputDiff"]["updates"].update(natGatewayId="nat-0a")),
+        ("moved", lambda goal: goal["propertyDependencies"].update(natGatewayId=["urn:of::another"])),
+    ],
+)
+def test_a_plan_of_the_same_operations_with_other_inputs_is_not_the_previews_own(
+    name: str, edit: Callable[[dict[str, Any]], None]
+) -> None:
+    found = differences(parse_plan(text(name)), _edited(name, ROUTE, edit))
+    assert len(found) == 1
+    assert found[0].startswith("egress-use1-az1: other values of ")
+
+
+def test_a_value_that_one_of_them_hides_is_not_compared() -> None:
+    raw = json.loads(text("past-the-gateway"))
+    (step,) = (one for one in raw["steps"] if one["urn"].endswith(ROUTE))
+    step["newState"]["inputs"]["gatewayId"] = "[secret]"
+    secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:…"}
+    saved = _edited(
+        "past-the-gateway", ROUTE, lambda goal: goal["inputDiff"]["adds"].update(gatewayId=secret)
+    )
+    assert differences(parse_plan(json.dumps(raw)), saved) == []
+
+
+def test_what_a_provider_notes_for_itself_is_not_compared() -> None:
+    saved = _edited(
+        "past-the-gateway", ROUTE, lambda goal: goal["inputDiff"]["adds"].update(__defaults=["region"])
+    )
+    assert differences(parse_plan(text("past-the-gateway")), saved) == []
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -134,6 +183,10 @@ def test_a_plan_that_imports_another_address_is_not_the_previews_own() -> None:
         '{"resourcePlans": [], "config": {}}',
         '{"resourcePlans": {"u": {"goal": 5}}, "config": {}}',
         '{"resourcePlans": {"u": {"steps": [[]]}}, "config": {}}',
+        '{"resourcePlans": {"u": {"goal": {"inputDiff": 5}}}, "config": {}}',
+        '{"resourcePlans": {"u": {"goal": {"inputDiff": {"adds": ["x"]}}}}, "config": {}}',
+        '{"resourcePlans": {"u": {"goal": {"inputDiff": {"deletes": {"x": 1}}}}}, "config": {}}',
+        '{"resourcePlans": {"u": {"goal": {"propertyDependencies": {"x": 5}}}}, "config": {}}',
         text("nothing"),
     ],
 )
