@@ -22,6 +22,11 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
     """Stopped with Ctrl-C."""
 
+    @property
+    def word(self) -> str:
+        """How reports name it: ok, finding, waiting, cannot-tell."""
+        return "ok" if self is ExitCode.HOLDS else self.name.lower().replace("_", "-")
+
 
 BY_WEIGHT = (ExitCode.FINDING, ExitCode.CANNOT_TELL, ExitCode.WAITING, ExitCode.HOLDS)
 """What one thing or another may come to, the weightiest first."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from onboarding.allowlist.clocks import days, instant
 from onboarding.allowlist.reconciliation import Report
-from onboarding.allowlist.status_report import WORD, as_document, next_steps
+from onboarding.allowlist.status_report import as_document, next_steps
 from onboarding.deployment import EgressAddress, Environment, Stack
 from onboarding.exit_codes import ExitCode, worst
 
@@ -27,7 +27,7 @@ def overview(known: Sequence[Known], at: datetime) -> dict[str, Any]:
         "overviewVersion": OVERVIEW_VERSION,
         "at": instant(at),
         "exitCode": outcome(known).value,
-        "result": WORD[outcome(known)],
+        "result": outcome(known).word,
         "environments": sorted(environments, key=lambda one: str(one["environment"])),
     }
 
@@ -80,7 +80,7 @@ def _next(report: Report) -> list[dict[str, Any]]:
     return [
         {
             "step": step,
-            "result": WORD[rows[0].outcome],
+            "result": rows[0].outcome.word,
             "about": [f"{row.address} for {row.merchant}" for row in rows],
         }
         for step, rows in next_steps(report).items()

@@ -31,7 +31,7 @@ def as_text(world: World, moves: Sequence[Move]) -> str:
     ):
         lines.append(f"cannot tell: account {account}, {region}: {why}")
     code = outcome(world, moves)
-    return "\n".join([*lines, "", f"result={code.name.lower()} moves={len(moves)} exit={code.value}"])
+    return "\n".join([*lines, "", f"result={code.word} moves={len(moves)} exit={code.value}"])
 
 
 def _move(move: Move) -> list[str]:

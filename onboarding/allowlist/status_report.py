@@ -7,16 +7,10 @@ from typing import Any
 from onboarding.allowlist.clocks import days, instant
 from onboarding.allowlist.reconciliation import Report
 from onboarding.allowlist.verdicts import Row, Status
-from onboarding.exit_codes import BY_WEIGHT, ExitCode, worst
+from onboarding.exit_codes import BY_WEIGHT, worst
 from onboarding.prometheus import Sample, exposition
 
 STATUS_VERSION = 1
-WORD = {
-    ExitCode.HOLDS: "ok",
-    ExitCode.FINDING: "finding",
-    ExitCode.WAITING: "waiting",
-    ExitCode.CANNOT_TELL: "cannot-tell",
-}
 _HEAD = ("", "merchant", "address", "slot", "status", "next", "verdict")
 
 
@@ -41,7 +35,7 @@ def as_text(report: Report) -> str:
             f"cannot tell: account {account}, {region}: {why}"
             for (account, region), why in sorted(report.actual.unanswered.items())
         ]
-        beside += [f"{WORD[weight]}: {why}" for weight, why in report.actual.nameless]
+        beside += [f"{weight.word}: {why}" for weight, why in report.actual.nameless]
         lines += ["", *beside] if beside else []
     return "\n".join([*lines, "", _summary(report)])
 
@@ -57,7 +51,7 @@ def next_steps(report: Report) -> dict[str, list[Row]]:
 
 def _cells(row: Row, step: str) -> tuple[str, ...]:
     slot = row.declared.slot if row.declared else "-"
-    return (WORD[row.outcome], row.merchant, str(row.address), slot, row.status.value, step, row.verdict)
+    return (row.outcome.word, row.merchant, str(row.address), slot, row.status.value, step, row.verdict)
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -70,7 +64,7 @@ def _summary(report: Report) -> str:
     named = " ".join(f"{status}={counts[status]}" for status in Status if counts[status])
     warned = sum(len(row.warnings) for row in report.rows)
     return (
-        f"result={WORD[report.outcome]} environment={report.environment} rows={len(report.rows)} "
+        f"result={report.outcome.word} environment={report.environment} rows={len(report.rows)} "
         f"{named}{' ' if named else ''}warnings={warned} exit={report.outcome.value}"
     )
 
@@ -79,7 +73,7 @@ def as_document(reports: Sequence[Report]) -> dict[str, Any]:
     """Return the reports as JSON values; their shape is ``status.schema.json``."""
     return {
         "statusVersion": STATUS_VERSION,
-        "result": WORD[worst(report.outcome for report in reports)],
+        "result": worst(report.outcome for report in reports).word,
         "environments": [_environment(report) for report in reports],
     }
 
@@ -90,11 +84,11 @@ def _environment(report: Report) -> dict[str, Any]:
         "environment": report.environment,
         "at": instant(report.at),
         "comparedWithAws": actual is not None,
-        "result": WORD[report.outcome],
+        "result": report.outcome.word,
         "exitCode": report.outcome.value,
         "addresses": [_row(row) for row in report.rows],
         "waysOutWithoutAddress": [
-            {"result": WORD[weight], "reason": why} for weight, why in (actual.nameless if actual else ())
+            {"result": weight.word, "reason": why} for weight, why in (actual.nameless if actual else ())
         ],
         "unanswered": [
             {"accountId": account, "region": region, "reason": why}
@@ -109,7 +103,7 @@ def _row(row: Row) -> dict[str, Any]:
         "merchant": row.merchant,
         "address": str(row.address),
         "status": row.status.value,
-        "result": WORD[row.outcome],
+        "result": row.outcome.word,
         "verdict": row.verdict,
         "next": row.next_step or None,
         "since": instant(row.since) if row.since else None,

@@ -88,7 +88,7 @@ def test_the_last_line_can_be_searched_for() -> None:
     last = renderer("text")(report(EVERY)).splitlines()[-1]
     assert (
         last
-        == "result=holds exit=0 checks=6 error=1 fail=1 pass=1 skip=1 waiting=1 warn=1 proven=1 seconds=1.50"
+        == "result=ok exit=0 checks=6 error=1 fail=1 pass=1 skip=1 waiting=1 warn=1 proven=1 seconds=1.50"
     )
 
 

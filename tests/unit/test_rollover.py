@@ -230,6 +230,7 @@ class TestWhatAwsSays:
         assert (move.current.step, move.current.state) == (Step.ATTACH, State.UNKNOWN)
         assert move.outcome is ExitCode.CANNOT_TELL
         assert outcome(known, []) is ExitCode.CANNOT_TELL
+        assert as_text(known, []).splitlines()[-1] == "result=cannot-tell moves=0 exit=4"
 
     def test_without_asking_the_last_step_stays_open(self) -> None:
         known = world(

@@ -28,6 +28,6 @@ def last_line(report: Report) -> str:
     counts = {outcome: report.count(outcome) for outcome in sorted(Outcome)}
     told = " ".join(f"{outcome}={count}" for outcome, count in counts.items() if count)
     return (
-        f"result={report.exit_code.name.lower().replace('_', '-')} exit={int(report.exit_code)} "
+        f"result={report.exit_code.word} exit={int(report.exit_code)} "
         f"checks={len(report.results)} {told} proven={len(report.proven)} seconds={report.seconds:.2f}"
     )
