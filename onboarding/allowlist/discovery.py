@@ -20,6 +20,7 @@ from onboarding.allowlist.network_view import (
     RouteTable,
     Subnet,
 )
+from stacks.contract import TAG_ENVIRONMENT
 
 _ELSEWHERE = {
     "tgw-": "a transit gateway",
@@ -104,7 +105,8 @@ class Retained:
     """An address tagged as an environment's that its outputs do not name."""
 
     allocation: Allocation
-    environment: str
+    environment: str | None
+    """None: the tag that says it is gone, and only others tell that it is ours."""
     reason: str
 
 
@@ -269,21 +271,28 @@ def _idle(gateway: NatGateway) -> Iterator[Exit]:
 
 
 def retained(view: RegionView, declared: Iterable[str], environment: str | None = None) -> list[Retained]:
-    """List every address tagged as an environment's whose allocation no outputs declare.
+    """List every address tagged as ours whose allocation no outputs declare.
 
-    ``declared`` are allocation IDs; ``environment`` limits the answer to one, None means all.
+    ``declared`` are allocation IDs; ``environment`` limits the answer to one, None means all. An
+    address that lost the tag of its environment and kept another may be any environment's, so it
+    is in every answer.
     """
     known = set(declared)
     return [
         Retained(one, one.environment, _why_kept(view, one))
         for one in view.allocations
-        if one.environment and one.allocation_id not in known and environment in (None, one.environment)
+        if (one.environment or one.slot or one.stack)
+        and one.allocation_id not in known
+        and (environment is None or one.environment in (None, environment))
     ]
 
 
 def _why_kept(view: RegionView, allocation: Allocation) -> str:
     holder = view.gateway_with(allocation.allocation_id)
     slot = f"tagged for slot {allocation.slot}" if allocation.slot else "tagged without a slot"
+    slot += f" of stack {allocation.stack}" if allocation.stack else ""
+    if not allocation.environment:
+        slot += f", but not with {TAG_ENVIRONMENT}, so no stack finds it again"
     if holder:
         return f"{slot}, on {holder.id}, and not in the outputs: it carries traffic nobody declared"
     if allocation.association_id:

@@ -6,7 +6,7 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 from typing import TypeVar
 
-from stacks.contract import TAG_ENVIRONMENT, TAG_SLOT
+from stacks.contract import TAG_ENVIRONMENT, TAG_SLOT, TAG_STACK
 
 Part = TypeVar("Part")
 Key = TypeVar("Key")
@@ -32,6 +32,11 @@ class Allocation:
     def slot(self) -> str | None:
         """The permanent slot it is tagged for."""
         return self.tags.get(TAG_SLOT)
+
+    @property
+    def stack(self) -> str | None:
+        """The stack that manages it, or managed it last."""
+        return self.tags.get(TAG_STACK)
 
 
 @dataclass(frozen=True)

@@ -228,10 +228,14 @@ def recover(
         )
     keeper = AllocationKeeper(clients.client("ec2", place, attempts=1))
     if held:
-        refuse_foreign(held, name, slot)
+        refuse_foreign(held, name, slot, deployed)
         if held.slot is None or held.environment is None:
             keeper.tag(held.allocation_id, environment=name, slot=slot)
         allocation_id, said = held.allocation_id, f"{wanted} is still ours, nothing had to be recovered"
+        if held.stack and not deployed:
+            terminal.say(
+                f"note: it is tagged for stack {held.stack}; adopt it in another only once that is gone"
+            )
     else:
         quota = QuotaReader(clients.client("service-quotas", place)).value(*ADDRESS_QUOTA)
         if len(view) >= quota:

@@ -115,8 +115,8 @@ def insist_on_approval(address: "IPv4Address", ledgers: "list[Ledger]") -> None:
         )
 
 
-def refuse_foreign(held: "Allocation", environment: str, slot: str) -> None:
-    """Raise Finding for an allocation that is tagged for something else."""
+def refuse_foreign(held: "Allocation", environment: str, slot: str, deployed: "Environment | None") -> None:
+    """Raise Finding for an allocation that is tagged for something else, or for a stack that is not named."""
     if held.environment not in (None, environment):
         raise Finding(
             f"{held.address} ({held.allocation_id}) is tagged for environment {held.environment}",
@@ -126,6 +126,14 @@ def refuse_foreign(held: "Allocation", environment: str, slot: str) -> None:
         raise Finding(
             f"{held.address} ({held.allocation_id}) is still ours and tagged for slot {held.slot}",
             hint=f"adopt it there: --slot {held.slot}",
+        )
+    # outputs that came from a file do not say which stack they are of
+    named = {one.name for one in deployed.stacks} if deployed else {None}
+    if held.stack is not None and named.isdisjoint({held.stack, None}):
+        raise Finding(
+            f"{held.address} ({held.allocation_id}) is still ours and tagged for stack {held.stack}",
+            hint=f"adopt it there: --stack {held.stack}; once that stack is gone, name no stack but --region "
+            "and --environment",
         )
 
 

@@ -127,7 +127,11 @@ def _world(
         ledger=seen.ledger,
         every_ledger=[seen.ledger, *others],
         left={
-            region: [one.allocation for one in retained(view, declared, environment.name)]
+            region: [
+                one.allocation
+                for one in retained(view, declared, environment.name)
+                if one.environment == environment.name
+            ]
             for (_, region), view in seen.views.items()
         },
     )

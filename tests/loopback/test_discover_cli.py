@@ -150,6 +150,34 @@ def test_a_released_address_comes_back_tagged_with_the_settings_that_adopt_it(
     assert (as_json["allocationId"], as_json["slot"]) == (back["AllocationId"], "use1-az1/2")
 
 
+def test_an_address_without_its_environments_tag_is_told_and_gets_it_back(toolkit: Toolkit, aws: Aws) -> None:
+    address = spare(toolkit)
+    approved(toolkit)
+    undeclare(toolkit, address["PublicIp"])
+    gone = [{"Key": "flexpay:environment"}]
+    aws.client("ec2").delete_tags(Resources=[address["AllocationId"]], Tags=gone)
+    listed = toolkit.run("addresses", "list", "--json").json["addresses"]
+    (row,) = (one for one in listed if one["address"] == address["PublicIp"])
+    assert row["state"] == "retained"
+    assert "flexpay:environment" in row["reason"]
+    discovered = toolkit.run("addresses", "discover")
+    assert f"{address['PublicIp']:<15}  environment unknown" in discovered.out
+    assert recover(toolkit, address["PublicIp"]).code == 0
+    (back,) = aws.client("ec2").describe_addresses(PublicIps=[address["PublicIp"]])["Addresses"]
+    assert {"Key": "flexpay:environment", "Value": "staging"} in back["Tags"]
+
+
+def test_what_another_stack_holds_is_told_where_no_stack_is_named(toolkit: Toolkit, aws: Aws) -> None:
+    address = spare(toolkit)
+    approved(toolkit)
+    mark = [{"Key": "flexpay:stack", "Value": "staging-old"}]
+    aws.client("ec2").create_tags(Resources=[address["AllocationId"]], Tags=mark)
+    where = ("--region", REGION, "--environment", "staging", "--slot", "use1-az1/2")
+    said = toolkit.run("addresses", "recover", address["PublicIp"], *where, stack=False)
+    assert said.code == 0, said.err
+    assert "tagged for stack staging-old" in said.err
+
+
 def test_a_lost_answer_never_makes_a_second_address(toolkit: Toolkit, aws: Aws) -> None:
     lost = lost_address(toolkit)
     before = held(aws)

@@ -6,6 +6,7 @@ import pytest
 
 from onboarding.allowlist.discovery import Exit, Kind, egress_of, retained
 from onboarding.allowlist.network_view import GatewayAddress, RegionView, Route, Subnet
+from stacks.contract import TAG_ENVIRONMENT, TAG_SLOT, TAG_STACK
 from tests.unit.network_world import (
     OURS,
     SPARE,
@@ -202,6 +203,18 @@ def test_every_address_tagged_as_ours_is_declared_or_retained() -> None:
     assert "unused" in kept.reason
     assert "carries traffic" in retained(view, ids[1:], "production")[0].reason
     assert retained(view, ids, "staging") == []
+
+
+@pytest.mark.parametrize("left", [TAG_SLOT, TAG_STACK])
+def test_an_address_that_lost_its_environments_tag_is_told_to_every_environment(left: str) -> None:
+    lost = replace(allocation(SPARE, None, environment=None), tags={left: "use1-az1/2"})
+    view = replace(region(), allocations=(*region().allocations, lost))
+    ids = [one.allocation_id for one in region().allocations]
+    for name in ("production", "staging", None):
+        (kept,) = retained(view, ids, name)
+        assert (kept.allocation.address, kept.environment) == (SPARE, None)
+        assert TAG_ENVIRONMENT in kept.reason
+        assert "use1-az1/2" in kept.reason
 
 
 def test_an_untagged_address_is_not_ours_to_report() -> None:

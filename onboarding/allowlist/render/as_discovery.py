@@ -74,7 +74,7 @@ def as_text(found: Sequence[Egress], kept: Sequence[Retained], gaps: Sequence[Ga
     if kept:
         lines.append("retained: tagged as ours, in no outputs")
         lines += [
-            f"  {one.allocation.address!s:<15}  {one.environment}, "
+            f"  {one.allocation.address!s:<15}  {one.environment or 'environment unknown'}, "
             f"{one.allocation.allocation_id}: {one.reason}"
             for one in kept
         ]
