@@ -49,17 +49,12 @@ class StateFile:
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
         self._written: dict[str, bytes] = {}
         self._complained: set[str] = set()
-        with _explained(path):
-            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")  # one stand-in per file
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = NORMAL")
-            self._database.execute("BEGIN IMMEDIATE")
-            self._database.execute(
-                "CREATE TABLE IF NOT EXISTS written_by (name TEXT PRIMARY KEY, value TEXT)"
-            )
-            self._database.execute("CREATE TABLE IF NOT EXISTS service (name TEXT PRIMARY KEY, content BLOB)")
-            self._check_origin()
-            self._database.execute("COMMIT")
+        try:
+            with _explained(path):
+                self._take()
+        except BaseException:
+            self.close()
+            raise
 
     def restore(self) -> None:
         """Fill moto's backends, which must be empty, with what the file holds."""
@@ -95,6 +90,16 @@ class StateFile:
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
+
+    def _take(self) -> None:
+        self._database.execute("PRAGMA locking_mode = EXCLUSIVE")  # one stand-in per file
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = NORMAL")
+        self._database.execute("BEGIN IMMEDIATE")
+        self._database.execute("CREATE TABLE IF NOT EXISTS written_by (name TEXT PRIMARY KEY, value TEXT)")
+        self._database.execute("CREATE TABLE IF NOT EXISTS service (name TEXT PRIMARY KEY, content BLOB)")
+        self._check_origin()
+        self._database.execute("COMMIT")
 
     def _check_origin(self) -> None:
         ours = {"format": FORMAT, "moto": version("moto")}

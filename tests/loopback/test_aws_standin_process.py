@@ -2,11 +2,12 @@
 
 import json
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sandbox.aws.__main__ import main
 from sandbox.aws.faults import Faults
 from sandbox.aws.record import Record
 from sandbox.aws.server import Running
+from sandbox.aws.state import StateError, StateFile
 from tests.loopback.aws_standin import Aws
 
 LEAVE_SECONDS = 10
@@ -140,3 +142,17 @@ def test_a_taken_port_is_named(aws: Aws, refused: Refused) -> None:
 @pytest.mark.parametrize("port", ["99999", "-1"])
 def test_a_number_that_no_port_has_is_named(port: str, refused: Refused) -> None:
     assert f"port {port} cannot be used: port must be 0-65535" in refused("--port", port)
+
+
+def test_a_world_that_is_refused_is_let_go_at_once(tmp_path: Path) -> None:
+    kept = tmp_path / "aws.state"
+    StateFile(kept).close()
+    with closing(sqlite3.connect(kept)) as other, other:
+        other.execute("UPDATE written_by SET value = 'another' WHERE name = 'moto'")
+    refusals = []
+    for _ in range(2):
+        # a refusal that is remembered keeps the frames that opened the file
+        with pytest.raises(StateError) as refusal:
+            StateFile(kept)
+        refusals.append(str(refusal.value).partition(" by ")[0])
+    assert refusals == [f"{kept} was written"] * 2
