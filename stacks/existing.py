@@ -63,7 +63,7 @@ def look_existing(settings: Settings) -> ExistingNetwork:
         by_id = {gateway.gateway_id: zone for zone, gateway in gateways.items()}
         for zone, subnet_id in sorted(network.private_subnets.items()):
             try:
-                tables[zone], exits[zone] = _way_out(subnet_id, by_id)
+                tables[zone], exits[zone] = _way_out(subnet_id, str(network.vpc_id), by_id)
             except Refused as refused:
                 problems.append(f"network.privateSubnets.{zone}: {subnet_id}: {refused}")
     if problems:
@@ -103,8 +103,8 @@ def _check_subnet(zone: str, subnet_id: str, vpc_id: str) -> None:
         raise Refused(f"is in zone {found.availability_zone_id}")
 
 
-def _way_out(subnet_id: str, gateways: Mapping[str, str]) -> tuple[str, str | None]:
-    table: Any = _ask(ec2.get_route_table, subnet_id=subnet_id)
+def _way_out(subnet_id: str, vpc_id: str, gateways: Mapping[str, str]) -> tuple[str, str | None]:
+    table = _table_of(subnet_id, vpc_id)
     for route in table.routes:
         if route["cidr_block"] == ANYWHERE:
             through = route["nat_gateway_id"]
@@ -118,7 +118,17 @@ def _way_out(subnet_id: str, gateways: Mapping[str, str]) -> tuple[str, str | No
     return table.route_table_id, None
 
 
-def _ask(lookup: Any, **asked: str) -> Any:
+def _table_of(subnet_id: str, vpc_id: str) -> Any:
+    """Return the route table that a subnet names, or else the main one of its VPC."""
+    named = ec2.GetRouteTablesFilterArgs(name="association.subnet-id", values=[subnet_id])
+    found = _ask(ec2.get_route_tables, vpc_id=vpc_id, filters=[named]).ids
+    if found:
+        return _ask(ec2.get_route_table, route_table_id=found[0])
+    main = ec2.GetRouteTableFilterArgs(name="association.main", values=["true"])
+    return _ask(ec2.get_route_table, vpc_id=vpc_id, filters=[main])
+
+
+def _ask(lookup: Any, **asked: Any) -> Any:
     try:
         return lookup(**asked)
     except Exception as error:  # the SDK raises nothing narrower for a failed lookup

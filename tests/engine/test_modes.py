@@ -28,14 +28,28 @@ class Theirs:
         ec2.get_waiter("nat_gateway_available").wait(
             NatGatewayIds=[self.gateway], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
         )
-        for subnet in self.private.values():
-            table = ec2.create_route_table(VpcId=self.vpc)["RouteTable"]["RouteTableId"]
-            ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+        outside = self._table(ec2, self.public)
+        ec2.create_route(RouteTableId=outside, DestinationCidrBlock="0.0.0.0/0", GatewayId=door)
+        # one private subnet names its table, the other uses the main one
+        named = self._table(ec2, self.private[ZONE])
+        (main,) = ec2.describe_route_tables(
+            Filters=[
+                {"Name": "vpc-id", "Values": [self.vpc]},
+                {"Name": "association.main", "Values": ["true"]},
+            ]
+        )["RouteTables"]
+        self.tables = {ZONE: named, OTHER: main["RouteTableId"]}
+        for table in self.tables.values():
             ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=self.gateway)
 
     def _subnet(self, ec2: Any, number: int, zone: str) -> str:
         made = ec2.create_subnet(VpcId=self.vpc, CidrBlock=f"10.20.{number}.0/24", AvailabilityZoneId=zone)
         return str(made["Subnet"]["SubnetId"])
+
+    def _table(self, ec2: Any, subnet: str) -> str:
+        table = ec2.create_route_table(VpcId=self.vpc)["RouteTable"]["RouteTableId"]
+        ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+        return str(table)
 
     def settings(self, zone: str = ZONE) -> dict[str, Any]:
         return {"vpcId": self.vpc, "privateSubnets": self.private, "natGateways": {zone: self.gateway}}
@@ -71,7 +85,7 @@ def test_an_existing_network_is_used_and_left_as_it_is(project: Project) -> None
         theirs.gateway,
     )
     assert outputs["egressByZone"] == {ZONE: f"{ZONE}/1", OTHER: f"{ZONE}/1"}
-    assert outputs["privateSubnets"] == theirs.private
+    assert (outputs["privateSubnets"], outputs["routeTables"]) == (theirs.private, theirs.tables)
     assert project.toolkit("addresses", "discover", "--stack", "sandbox").returncode == 0
     assert project.pulumi("preview", "--expect-no-changes").returncode == 0
     for command in (("state", "unprotect", "--all", "--yes"), ("destroy", "--yes", "--skip-preview")):

@@ -423,6 +423,11 @@ class TestLookups:
             }
         ]
 
+        by_subnet = [{"name": "association.subnet-id", "values": [world.subnet().id]}]
+        assert driver.invoke("aws:ec2/getRouteTables:getRouteTables", filters=by_subnet)["ids"] == []
+        every = driver.invoke("aws:ec2/getRouteTables:getRouteTables", vpcId=world.vpc.id)["ids"]
+        assert table.id in every
+
     def test_a_quota(self, driver: Driver) -> None:
         found = driver.invoke(
             "aws:servicequotas/getServiceQuota:getServiceQuota", serviceCode="vpc", quotaCode="L-F678F1CE"

@@ -146,7 +146,13 @@ class Cloud(Mocks):
             case token if token.startswith("aws:index/getAvailabilityZone"):
                 return self._zones(args.args)
         known = self.lookups.get(args.token, {})
-        wanted = str(args.args.get("id") or args.args.get("subnetId"))
+        by = {one["name"]: one["values"][0] for one in args.args.get("filters") or ()}
+        wanted = str(
+            args.args.get("id")
+            or args.args.get("routeTableId")
+            or by.get("association.subnet-id")
+            or args.args.get("vpcId")
+        )
         if wanted not in known:
             raise AssertionError(f"unexpected invoke: {args.token} {args.args}")
         return {**args.args, **known[wanted]}

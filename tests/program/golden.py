@@ -49,8 +49,11 @@ def existing_network(**changed: Any) -> dict[str, Any]:
             for zone, n in zones.items()
             for part in ("0", "1")
         },
+        "aws:ec2/getRouteTables:getRouteTables": {
+            f"subnet-0000000{n}": {"ids": [f"rtb-0000000{n}"]} for n in zones.values()
+        },
         "aws:ec2/getRouteTable:getRouteTable": {
-            f"subnet-0000000{n}": {
+            f"rtb-0000000{n}": {
                 "routeTableId": f"rtb-0000000{n}",
                 "routes": [{**table, "natGatewayId": f"nat-0000000{n}"}],
             }

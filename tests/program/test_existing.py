@@ -13,6 +13,7 @@ from tests.program.run import deploy, stack_config
 GATEWAYS = "aws:ec2/getNatGateway:getNatGateway"
 SUBNETS = "aws:ec2/getSubnet:getSubnet"
 TABLES = "aws:ec2/getRouteTable:getRouteTable"
+NAMED = "aws:ec2/getRouteTables:getRouteTables"
 
 
 def test_an_existing_network_is_reported_and_not_touched() -> None:
@@ -44,7 +45,7 @@ def existing(changed: Callable[[dict[str, Any]], Any] = lambda _: None, **egress
 
 def test_a_zone_may_leave_through_the_gateway_of_another() -> None:
     def through_one(world: dict[str, Any]) -> None:
-        world[TABLES]["subnet-00000004"]["routes"][0]["natGatewayId"] = "nat-00000001"
+        world[TABLES]["rtb-00000004"]["routes"][0]["natGatewayId"] = "nat-00000001"
 
     outputs, _ = existing(through_one)
     assert outputs["egressByZone"] == {"use1-az1": "use1-az1/1", "use1-az4": "use1-az1/1"}
@@ -52,6 +53,16 @@ def test_a_zone_may_leave_through_the_gateway_of_another() -> None:
         "use1-az1/1": "active",
         "use1-az4/1": "spare",
     }
+
+
+def test_a_subnet_that_names_no_table_leaves_by_the_main_one() -> None:
+    def implicit(world: dict[str, Any]) -> None:
+        world[NAMED]["subnet-00000004"]["ids"] = []
+        world[TABLES]["vpc-0000000a"] = {**world[TABLES].pop("rtb-00000004"), "routeTableId": "rtb-main"}
+
+    outputs, _ = existing(implicit)
+    assert outputs["routeTables"] == {"use1-az1": "rtb-00000001", "use1-az4": "rtb-main"}
+    assert outputs["egressByZone"]["use1-az4"] == "use1-az4/1"
 
 
 def test_naming_its_allocation_puts_the_address_under_our_protection() -> None:
@@ -92,13 +103,13 @@ def test_a_slot_does_not_stand_for_two_addresses() -> None:
         (SUBNETS, "subnet-00000001", {"vpcId": "vpc-0000000b"}, r"privateSubnets\.use1-az1.*vpc-0000000b"),
         (
             TABLES,
-            "subnet-00000001",
+            "rtb-00000001",
             {"routes": [{"cidrBlock": "0.0.0.0/0", "gatewayId": "igw-1", "natGatewayId": ""}]},
             "default route leads to igw-1",
         ),
         (
             TABLES,
-            "subnet-00000001",
+            "rtb-00000001",
             {"routes": [{"cidrBlock": "0.0.0.0/0", "gatewayId": "", "natGatewayId": "nat-0000000f"}]},
             "leads to nat-0000000f, which network.natGateways does not name",
         ),

@@ -166,6 +166,9 @@ TABLE: dict[str, Invoke] = {
         lookups.one(lookups.ROUTE_TABLES, lookups.ROUTE_TABLE),
         {**_LOOKUP, **_texts("gatewayId", "routeTableId", "subnetId", "vpcId")},
     ),
+    "aws:ec2/getRouteTables:getRouteTables": Invoke(
+        lookups.every(lookups.ROUTE_TABLES, {"ids": "RouteTableId"}), {**_LOOKUP, **_texts("vpcId")}
+    ),
     "aws:iam/getPolicyDocument:getPolicyDocument": Invoke(
         policy_document, {**_texts("policyId", "version"), "statements": STATEMENTS}
     ),
