@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from sandbox.flexpay.files import lock, private_folder, write_private
+from sandbox.flexpay.files import STATE, lock, private_folder, readable, write_private
 
 STATE_VERSION = 1
 
@@ -192,21 +192,19 @@ class Book:
                 "allowList": [asdict(one) for holders in self.allowed.values() for one in holders.values()],
                 "submissions": self.submissions,
             }
-            write_private(self._folder / "state.json", json.dumps(state, indent=1))
+            write_private(self._folder / STATE, json.dumps(state, indent=1))
 
     def _load(self, folder: Path) -> None:
-        kept = folder / "state.json"
+        kept, journal = folder / STATE, folder / "orders.jsonl"
         if kept.exists():
-            try:
+            with readable(kept):
                 state = json.loads(kept.read_text())
                 if state["stateVersion"] != STATE_VERSION:
                     raise ValueError(f"state version {state['stateVersion']}")
                 self._read(state)
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"{kept} is not readable ({error}); move it away to start afresh") from error
-        journal = folder / "orders.jsonl"
         if journal.exists():
-            self._replay(journal)
+            with readable(journal):
+                self._replay(journal)
         self._journal = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def _read(self, state: Mapping[str, Any]) -> None:

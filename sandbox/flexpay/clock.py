@@ -30,6 +30,11 @@ class Clock:
         return self._offset
 
     def advance(self, seconds: float) -> None:
-        """Move forward (or, negative, back)."""
+        """Move forward (or, negative, back); ValueError, and nothing moved, where no date is there."""
         with self._lock:
-            self._offset += seconds
+            offset = self._offset + seconds
+            try:
+                datetime.fromtimestamp(time.time() + offset, UTC)
+            except (ValueError, OverflowError, OSError) as error:
+                raise ValueError(f"the clock cannot be moved by {seconds} s: {error}") from error
+            self._offset = offset

@@ -128,7 +128,7 @@ class Desk:
 
     def _register(self, request: Request, parts: list[str]) -> Answer:
         raw = _object(request, {"name", "integrationId", "legalEntity"}, {"verticals", "limits"})
-        limits = Limits(**tuples(raw.get("limits", {})))
+        limits = _limits(raw.get("limits", {}))
         self._partner.register(
             _text(raw, "name"),
             _text(raw, "integrationId"),
@@ -207,6 +207,19 @@ class Desk:
     def _forget(self, request: Request, parts: list[str]) -> Answer:
         self._partner.calls.clear()
         return as_json(200, [])
+
+
+def _limits(given: Any) -> Limits:
+    """Return the limits of a merchant; ValueError for what is none, or of another type than its default."""
+    if not isinstance(given, dict):
+        raise ValueError("limits must be an object")
+    usual = asdict(Limits())
+    for name, value in tuples(given).items():
+        if name not in usual:
+            raise ValueError(f"limits.{name} is not known; known are {', '.join(usual)}")
+        if type(value) is not type(usual[name]):
+            raise ValueError(f"limits.{name}: {value!r} is not possible; it is {usual[name]!r} by default")
+    return Limits(**tuples(given))
 
 
 def _brief(submission: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,11 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from sandbox.flexpay.files import STATE, readable
 
 EPILOG = """\
 Product goes to stdout as JSON, reasons go to stderr. Exit code 0: done; 1: the desk says no (its
@@ -28,17 +31,31 @@ class SaysNo(Exception):  # noqa: N818 - it is an answer
 
 
 def call(desk: str, method: str, path: str, value: Any = None, *, raw: bytes | None = None) -> Any:
-    """Ask the desk at ``desk`` (http URL). Raises SaysNo with its reasons, OSError when nobody answers."""
+    """Ask the desk at ``desk`` (http URL).
+
+    Raises SaysNo with its reasons, URLError when nobody answers, ValueError when it is no desk that does.
+    """
     body = raw if raw is not None else json.dumps(value).encode() if value is not None else None
     request = urllib.request.Request(f"{desk}{path}", data=body, method=method)  # noqa: S310 - a desk URL
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=30) as answer:
-            return json.load(answer)
+            return _said(desk, answer)
     except urllib.error.HTTPError as error:
         with error:
-            said = json.load(error)
+            said = _said(desk, error)
         raise SaysNo(said.get("reasons", [str(said)])) from None
+    except ConnectionError as error:
+        raise urllib.error.URLError(error) from error
+    except HTTPException as error:
+        raise ValueError(f"{desk} is no reviewer desk: it speaks no http") from error
+
+
+def _said(desk: str, answer: IO[bytes]) -> Any:
+    try:
+        return json.load(answer)
+    except ValueError as error:
+        raise ValueError(f"{desk} is no reviewer desk: its answer is not JSON") from error
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -115,10 +132,11 @@ def _value(text: str) -> Any:
 def _from_state(folder: Path | None, parser: argparse.ArgumentParser) -> str:
     if folder is None:
         parser.error("say which desk: --state DIR or --desk URL")
-    state = folder / "state.json"
+    state = folder / STATE
     if not state.exists():
         raise ValueError(f"{state} does not exist; start the stand-in with --state {folder} first")
-    return f"http://127.0.0.1:{json.loads(state.read_text())['ports']['desk']}"
+    with readable(state):
+        return f"http://127.0.0.1:{json.loads(state.read_text())['ports']['desk']}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,9 +3,12 @@
 import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-OWN = ("state.json", "lock", "tls", "ca.pem")
+STATE = "state.json"
+OWN = (STATE, "lock", "tls", "ca.pem")
 """One of these in a folder shows that it is a state folder."""
 
 
@@ -37,6 +40,15 @@ def lock(folder: Path) -> int:
             f"{folder} is in use by another stand-in; end that one, or name another folder"
         ) from None
     return descriptor
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Read a file of the state; what is not as it was written becomes a ValueError that names it."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is not readable ({error}); move it away to start afresh") from error
 
 
 def write_private(path: Path, content: str | bytes) -> None:

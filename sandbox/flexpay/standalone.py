@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from sandbox.flexpay.api import PREFIX, TOKEN_PATH
-from sandbox.flexpay.files import write_private
+from sandbox.flexpay.files import readable, write_private
 from sandbox.flexpay.lifetime import told_to_end
 from sandbox.flexpay.log import one_line
 from sandbox.flexpay.server import Partner, PortTaken
@@ -51,9 +51,10 @@ def _credentials(partner: Partner, folder: Path) -> str:
     """Return the client ID; its secret is in ``credentials.json``, and in a form for curl beside it."""
     kept = folder / "credentials.json"
     if kept.exists():
-        known = json.loads(kept.read_text())
-        if partner.book.authenticate(known["client_id"], known["client_secret"]) == MERCHANT:
-            return str(known["client_id"])
+        with readable(kept):
+            known = json.loads(kept.read_text())
+            if partner.book.authenticate(known["client_id"], known["client_secret"]) == MERCHANT:
+                return str(known["client_id"])
     client_id, client_secret = partner.issue(MERCHANT)
     write_private(kept, json.dumps({"client_id": client_id, "client_secret": client_secret}) + "\n")
     write_private(folder / "curl.conf", f'user = "{client_id}:{client_secret}"\n')

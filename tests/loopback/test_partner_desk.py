@@ -1,8 +1,12 @@
 """The reviewer desk over http and from the command line: review, decisions, credentials, switches."""
 
+import http.server
 import io
 import json
+import math
+import socket
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,7 @@ from sandbox.flexpay.submission import COVERS, digest
 from tests.loopback.partner_client import LISTED, MERCHANT, STRANGER, token_call
 
 SHOP = ("acme-shop", "UP-87654321-9", "Acme Shop Inc.")
+SOMEBODY = {"name": "new", "integrationId": "UP-1234-1", "legalEntity": "New Inc."}
 ADDRESSES = ("127.0.10.1", "127.0.10.2", "127.0.10.3")
 
 
@@ -172,13 +177,19 @@ def test_what_comes_back_is_not_kept(partner: Partner) -> None:
             "POST",
             "/merchants",
             {"name": "x", "integrationId": "y", "legalEntity": "X", "limits": {"a": 1}},
-            "'a'",
+            "limits.a is not known",
         ),
         ("DELETE", "/credentials/nobody", None, "nobody is not known"),
         ("POST", "/switches", {"statsu": 1}, "unknown keys statsu"),
         ("PATCH", "/switches", {"refusal": "x"}, "refusal"),
         ("DELETE", "/switches/fault-7", None, "fault-7 is not known"),
         ("GET", "/nowhere", None, "no such route"),
+        ("POST", "/clock", {"advanceSeconds": 1e300}, "clock cannot be moved by 1e.300 s"),
+        ("POST", "/clock", {"advanceSeconds": math.nan}, "clock cannot be moved"),
+        ("PATCH", "/switches", {"propagationSeconds": math.inf}, "inf is not possible"),
+        ("POST", "/merchants", SOMEBODY | {"limits": [1]}, "limits must be an object"),
+        ("POST", "/merchants", SOMEBODY | {"limits": {"minPrice": "1"}}, "limits.minPrice is not known"),
+        ("POST", "/merchants", SOMEBODY | {"limits": {"min_price": None}}, "limits.min_price: None is not"),
     ],
 )
 def test_the_desk_says_what_is_wrong(
@@ -187,6 +198,8 @@ def test_the_desk_says_what_is_wrong(
     submission = ask(partner, "POST", "/submissions", package(partner))
     with pytest.raises(SaysNo, match=reason):
         ask(partner, method, path.replace("ID", submission["id"]), value)
+    assert ask(partner, "GET", "/state")["submissions"] == [submission]
+    assert abs(partner.clock.offset) < 1
 
 
 def test_switches_and_clock_are_within_reach_of_other_processes(partner: Partner) -> None:
@@ -208,6 +221,53 @@ def test_switches_and_clock_are_within_reach_of_other_processes(partner: Partner
     ]
     ask(partner, "DELETE", "/calls")
     assert ask(partner, "GET", "/calls") == []
+
+
+class SomethingElse(http.server.BaseHTTPRequestHandler):
+    """A program that is no desk."""
+
+    def do_GET(self) -> None:
+        self.send_response(int(self.path.rpartition("/")[2] == "calls") * 200 or 404)
+        self.end_headers()
+        self.wfile.write(b"<html>")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("listing", ["calls", "state"])
+def test_what_is_no_desk_is_told(listing: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), SomethingElse) as server:
+        threading.Thread(target=server.handle_request).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        assert desk_client.main(["--desk", url, listing]) == 2
+    assert f"{url} is no reviewer desk: its answer is not JSON" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("answer", "code"), [(b"220 mail\r\n", 2), (b"", 4)])
+def test_a_port_that_speaks_otherwise_is_told(
+    answer: bytes, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def serve() -> None:
+        sock, _ = listening.accept()
+        with sock:
+            sock.recv(4096)
+            sock.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        assert desk_client.main(["--desk", url, "state"]) == code
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.mark.parametrize("kept", ["{", "[]", '{"ports": {}}'])
+def test_a_state_folder_without_a_desk_is_named(
+    tmp_path: Path, kept: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "state.json").write_text(kept)
+    assert desk_client.main(["--state", str(tmp_path), "state"]) == 2
+    assert f"{tmp_path}/state.json is not readable" in capsys.readouterr().err
 
 
 def test_nothing_the_desk_shows_or_keeps_holds_a_secret(tmp_path: Path) -> None:

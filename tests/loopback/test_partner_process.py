@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from sandbox.flexpay import __main__ as command
+from sandbox.flexpay import standalone
 from sandbox.flexpay.book import Book
 from sandbox.flexpay.certificates import Certificates
 from sandbox.flexpay.desk_client import call
@@ -151,6 +152,30 @@ def test_state_that_cannot_be_read_is_named_and_kept(
     assert command.main(["--state", str(tmp_path)]) == 2
     assert "state.json is not readable" in capsys.readouterr().err
     assert (tmp_path / "state.json").read_text() == content
+
+
+@pytest.mark.parametrize("content", ["nonsense\n", "[]\n", '{"order": 5}\n'])
+def test_orders_that_cannot_be_read_are_named_and_kept(
+    tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Book(tmp_path / "state").close()
+    journal = tmp_path / "state" / "orders.jsonl"
+    write_private(journal, content)
+    assert command.main(["--state", str(tmp_path / "state")]) == 2
+    assert "orders.jsonl is not readable" in capsys.readouterr().err
+    assert journal.read_text() == content
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"client_id": "x"}'])
+def test_credentials_that_cannot_be_read_are_named_and_kept(
+    tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Book(tmp_path / "state").close()
+    kept = tmp_path / "state" / "credentials.json"
+    write_private(kept, content)
+    assert standalone.main(["--state", str(tmp_path / "state")]) == 2
+    assert "credentials.json is not readable" in capsys.readouterr().err
+    assert kept.read_text() == content
 
 
 def test_an_order_half_written_by_a_crash_is_forgotten(tmp_path: Path) -> None:
