@@ -14,7 +14,8 @@ from collections.abc import Collection
 from time import monotonic
 from typing import Any
 
-from sandbox.world import REPOSITORY, STACK, World, WorldError
+from sandbox.services import REPOSITORY
+from sandbox.world import STACK, World, WorldError
 
 ON_STACK = ("--stack", STACK)
 QUIETLY = ("--yes", "--skip-preview", "--non-interactive", "--suppress-outputs", "--suppress-progress")

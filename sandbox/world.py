@@ -8,13 +8,11 @@ state), ``aws.state``, ``partner/`` (with ``ca.pem``), ``logs/``.
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,29 +25,18 @@ from sandbox.engine.errors import EngineError
 from sandbox.engine.install import prepare_bin
 from sandbox.flexpay.desk_client import SaysNo, call
 from sandbox.processes import birth
+from sandbox.services import STOP_SECONDS, Service, ServiceError, end, spawn
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 STACK = "sandbox"
 PASSPHRASE = "sandbox"  # noqa: S105 - the stack holds no secret values, but the engine insists on one
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 MERCHANT_KEYS = ("name", "integrationId", "legalEntity")
-START_SECONDS = 60
-STOP_SECONDS = 10
+LOCK_SECONDS = 120
 
 
 class WorldError(Exception):
     """The sandbox cannot do what was asked; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Service:
-    """One background process and what it said when it was ready."""
-
-    pid: int
-    born: str
-    """When the process started, as ps prints it: a pid alone may have been handed on."""
-    ready: dict[str, Any] = field(default_factory=dict)
 
 
 class World:
@@ -82,7 +69,8 @@ class World:
             for name, command in self._commands().items():
                 if name not in services:
                     self._say(f"starting the {name} stand-in")
-                    services[name] = self._spawn(name, command)
+                    process, services[name] = spawn(name, command, logs=self.state / "logs", cwd=self.project)
+                    self._children.append(process)
                     self._remember(services)
             self._write_stack_file(services["partner"].ready)
             self._register_merchants(services["partner"].ready["desk"])
@@ -97,7 +85,7 @@ class World:
         with self._locked():
             for name, service in self.running().items():
                 self._say(f"stopping the {name} stand-in")
-                _end(service)
+                end(service)
             for child in self._children:
                 child.wait(STOP_SECONDS)
             (self.state / "world.json").unlink(missing_ok=True)
@@ -109,13 +97,19 @@ class World:
             shutil.rmtree(self.project / ".flexpay" / "proof" / STACK, ignore_errors=True)
 
     def running(self) -> dict[str, Service]:
-        """Return the services that are alive, by name."""
+        """Return the services that are alive, by name. Raises WorldError where nobody can say which are."""
+        noted = self.state / "world.json"
         try:
-            raw = json.loads((self.state / "world.json").read_text(encoding="utf-8"))
+            raw = json.loads(noted.read_text(encoding="utf-8"))
+            services = {name: Service(**value) for name, value in raw.items()}
         except FileNotFoundError:
             return {}
-        services = {name: Service(**value) for name, value in raw.items()}
-        return {name: service for name, service in services.items() if birth(service.pid) == service.born}
+        except (ValueError, TypeError, AttributeError) as error:
+            raise WorldError(
+                f"{noted} cannot be read ({error}), so nobody knows which processes are the sandbox's; end "
+                "those that `ps` shows as sandbox.aws and sandbox.flexpay, and remove the file"
+            ) from error
+        return {name: service for name, service in services.items() if service.alive}
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """Return ``base`` changed so that pulumi, boto3 and flexpay-onboard meet the sandbox.
@@ -174,35 +168,12 @@ class World:
         except (FileNotFoundError, ValueError):
             return 0
 
-    def _spawn(self, name: str, command: list[str]) -> Service:
-        log = self.state / "logs" / f"{name}.log"
-        announced = self.state / "logs" / f"{name}.ready"
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
-        with log.open("ab") as talk, announced.open("wb") as answer:
-            process = subprocess.Popen(
-                [sys.executable, *command],
-                stdin=subprocess.DEVNULL,
-                stdout=answer,
-                stderr=talk,
-                env=environment,
-                cwd=self.project,
-                start_new_session=True,  # a Ctrl-C at the terminal is for the command in front
-            )
-        try:
-            ready = _first_line(process, announced, log, name)
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-        self._children.append(process)
-        if name == "aws":
-            (self.state / "aws.port").write_text(str(urlsplit(ready["url"]).port), encoding="utf-8")
-        return Service(process.pid, birth(process.pid), ready)
-
     def _remember(self, services: Mapping[str, Service]) -> None:
-        written = self.state / "world.json.new"
-        written.write_text(json.dumps({name: asdict(service) for name, service in services.items()}), "utf-8")
-        written.replace(self.state / "world.json")
+        noted = {name: asdict(service) for name, service in services.items()}
+        _replace(self.state / "world.json", json.dumps(noted))
+        if "aws" in services:
+            port = urlsplit(services["aws"].ready["url"]).port
+            _replace(self.state / "aws.port", str(port))
 
     def _write_stack_file(self, partner: Mapping[str, Any]) -> None:
         authority = Path(partner["ca"]).relative_to(self.project)
@@ -216,7 +187,7 @@ class World:
         if {key: settings.get(key) for key in endpoint} == endpoint:
             return
         settings |= endpoint
-        self.stack_file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        _replace(self.stack_file, yaml.safe_dump(content, sort_keys=False))
 
     def _register_merchants(self, desk: str) -> None:
         """Make the stack's merchants known to the partner: their contract comes before everything here."""
@@ -271,36 +242,17 @@ class World:
         """Have the state folder alone; what the machine says no to meanwhile becomes a WorldError."""
         try:
             self.state.mkdir(mode=0o700, exist_ok=True)
-            with FileLock(self.state / "lock", timeout=START_SECONDS * 2):
+            with FileLock(self.state / "lock", timeout=LOCK_SECONDS):
                 yield
-        except (EngineError, SaysNo) as error:
+        except (EngineError, SaysNo, ServiceError) as error:
             raise WorldError(str(error)) from error
         except OSError as error:
             where = f"{error.filename2 or error.filename}: " if error.filename else ""
             raise WorldError(f"{where}{error.strerror or error}") from error
 
 
-def _first_line(process: subprocess.Popen[bytes], answer: Path, log: Path, name: str) -> dict[str, Any]:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        line, ended, _ = answer.read_text(encoding="utf-8").partition("\n")
-        if ended:
-            ready: dict[str, Any] = json.loads(line)
-            return ready
-        if process.poll() is not None:
-            tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:])
-            code = process.returncode
-            raise WorldError(f"the {name} stand-in ended with {code} at once; {log} ends with\n{tail}")
-        time.sleep(0.02)
-    raise WorldError(f"the {name} stand-in was not ready within {START_SECONDS} s; see {log}")
-
-
-def _end(service: Service) -> None:
-    for sent in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.kill(service.pid, sent)
-        deadline = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < deadline:
-            if birth(service.pid) != service.born:
-                return
-            time.sleep(0.05)
+def _replace(path: Path, text: str) -> None:
+    """Give a file another content; whoever is interrupted leaves the old one."""
+    written = path.with_name(f".{path.name}.new")
+    written.write_text(text, encoding="utf-8")
+    written.replace(path)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.world import REPOSITORY
+from sandbox.services import REPOSITORY
 from tests.engine.meanwhile import meanwhile
 from tests.engine.project import Project
 

@@ -12,7 +12,7 @@ import boto3
 import pytest
 import yaml
 
-from sandbox.world import REPOSITORY
+from sandbox.services import REPOSITORY
 from tests.engine.accounting import held
 from tests.engine.project import ACCOUNT, REGION, STACK, Project
 from tests.engine.test_rollover_walk import Walk

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.world import REPOSITORY
+from sandbox.services import REPOSITORY
 from tests.engine.story import Story
 
 pytestmark = pytest.mark.engine

@@ -15,7 +15,7 @@ from onboarding.errors import ToolkitError
 from onboarding.flexpay.credentials import ClientCredentials
 from onboarding.flexpay.tokens import request_token
 from onboarding.flexpay.transport import open_session
-from sandbox.world import REPOSITORY
+from sandbox.services import REPOSITORY
 from tests.engine.meanwhile import meanwhile
 from tests.engine.project import STACK, Project
 

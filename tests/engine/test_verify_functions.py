@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.world import REPOSITORY
+from sandbox.services import REPOSITORY
 from tests.engine.project import STACK, Project
 
 pytestmark = pytest.mark.engine

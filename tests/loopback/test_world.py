@@ -146,6 +146,18 @@ class TestWhatCannotBeUsed:
         assert str(refused.value).startswith(f"{world.stack_file} cannot be used: ")
         assert not world.state.exists()
 
+    @pytest.mark.parametrize("noted", ["{", "[]", '{"aws": {}}', '{"aws": 5}'])
+    @pytest.mark.parametrize("act", [World.start, World.stop, World.running])
+    def test_a_note_of_processes_that_cannot_be_read_is_named(
+        self, tmp_path: Path, act: Callable[[World], object], noted: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sandbox.world.prepare_bin", lambda *_, **__: tmp_path / "pulumi")
+        (tmp_path / "Pulumi.yaml").touch()
+        world = world_with(tmp_path)
+        (world.state / "world.json").write_text(noted)
+        with pytest.raises(WorldError, match=re.escape(f"{world.state}/world.json cannot be read")):
+            act(world)
+
     @pytest.mark.parametrize("act", [World.start, World.stop])
     def test_a_state_folder_that_cannot_be_written_is_named(
         self, tmp_path: Path, act: Callable[[World], object]

@@ -14,7 +14,7 @@ from sandbox.netlab import kernel
 from sandbox.netlab.__main__ import _owner
 from sandbox.netlab.judging import Verdict
 from sandbox.netlab.plan import EGRESS
-from sandbox.world import REPOSITORY
+from sandbox.services import REPOSITORY
 from tests.engine.project import Project
 from tests.netlab.conftest import Build
 from tests.netlab.wiring import Wiring
