@@ -16,7 +16,6 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -28,10 +27,9 @@ from moto.sts.models import sts_backends
 from sandbox.aws.answers import Answer, error_answer
 from sandbox.aws.calls import Call
 from sandbox.aws.function_network import source_of
+from sandbox.aws.function_packages import link_runtime
 from sandbox.aws.iam.resources import function_in_path
 
-OF_THE_RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
-"""What AWS's Python runtimes bring besides the standard library."""
 RETRIES = 2
 """How often AWS repeats an asynchronous invocation that failed, unless it is told otherwise."""
 FOLDER = "flexpay-sandbox-functions-"
@@ -174,9 +172,7 @@ def run(job: Job, aws: tuple[str, int]) -> tuple[bool, bytes, str]:
     with tempfile.TemporaryDirectory(prefix="function-") as place:
         folder = Path(place)
         runtime = folder / "runtime"
-        runtime.mkdir()
-        for name in OF_THE_RUNTIME:
-            _link(name, runtime)
+        link_runtime(runtime)
         result = folder / "result.json"
         told = {
             "task": str(task),
@@ -214,15 +210,6 @@ def run(job: Job, aws: tuple[str, int]) -> tuple[bool, bytes, str]:
         return done.returncode != 0, result.read_bytes(), log
 
 
-def _link(name: str, runtime: Path) -> None:
-    spec = find_spec(name)
-    if spec is None or spec.origin is None:
-        raise RuntimeError(f"{name} is not installed, and the runtime of functions brings it")
-    origin = Path(spec.origin)
-    found = origin.parent if origin.name == "__init__.py" else origin
-    (runtime / found.name).symlink_to(found)
-
-
 _unpacking = threading.Lock()
 
 
@@ -244,8 +231,14 @@ def _unpacked(code: bytes) -> Path:
     with _unpacking:
         task = unpacking_folder() / hashlib.sha256(code).hexdigest()[:16]
         if not task.exists():
-            with zipfile.ZipFile(io.BytesIO(code)) as packed:
-                packed.extractall(task)
+            with (
+                tempfile.TemporaryDirectory(dir=unpacking_folder()) as half,
+                zipfile.ZipFile(io.BytesIO(code)) as packed,
+            ):
+                unpacked = Path(half, "task")
+                unpacked.mkdir()
+                packed.extractall(unpacked)
+                unpacked.rename(task)  # whatever stopped it before left no half of it
     return task
 
 

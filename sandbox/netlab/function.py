@@ -14,10 +14,10 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from sandbox.aws.function_packages import link_runtime
 from sandbox.netlab import kernel
 from sandbox.netlab.lab import Lab
 from sandbox.netlab.view import LabError
@@ -82,7 +82,7 @@ def invoke(
         task, runtime, result = folder / "task", folder / "runtime", folder / "result.json"
         with zipfile.ZipFile(function.archive) as packed:
             packed.extractall(task)
-        _link_runtime(runtime)
+        link_runtime(runtime)
         told = {
             "task": str(task),
             "runtime": str(runtime),
@@ -110,17 +110,3 @@ def invoke(
         if done.returncode or not result.exists():
             raise LabError(f"{function.name} in {zone} ended with {done.returncode}: {done.stderr.strip()}")
         return json.loads(result.read_text(encoding="utf-8"))
-
-
-def _link_runtime(folder: Path) -> None:
-    """Put what AWS's runtime brings into a folder of its own."""
-    from sandbox.aws.functions import OF_THE_RUNTIME  # noqa: PLC0415 - loads moto, which nothing else here does
-
-    folder.mkdir()
-    for name in OF_THE_RUNTIME:
-        spec = find_spec(name)
-        if spec is None or spec.origin is None:
-            raise LabError(f"{name} is not installed, and the runtime of functions brings it")
-        origin = Path(spec.origin)
-        found = origin.parent if origin.name == "__init__.py" else origin
-        (folder / found.name).symlink_to(found)

@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from sandbox.aws import server
 from sandbox.aws.function_network import OUTSIDE
@@ -74,8 +75,7 @@ class Account:
             Role=self._role,
             Runtime="python3.12",
             Handler="code.handle",
-            Code={"ZipFile": zipped(CODE)},
-            **{"Timeout": 20, **more},
+            **{"Code": {"ZipFile": zipped(CODE)}, "Timeout": 20, **more},
         )
 
     def invoke(self, name: str, event: Any, **more: Any) -> dict[str, Any]:
@@ -156,6 +156,17 @@ def test_its_time_is_up_when_it_is_up(account: Account) -> None:
     assert time.monotonic() - began < 15
     assert said["FunctionError"] == "Unhandled"
     assert "Task timed out after 1.00 seconds" in said["Payload"]["errorMessage"]
+
+
+def test_code_that_could_be_unpacked_by_half_only_is_not_run(account: Account) -> None:
+    good = zipped(CODE)
+    spoiled = good.replace(b"as told", b"as sold", 1)
+    assert spoiled != good
+    for _ in range(2):
+        account.function("spoiled", Code={"ZipFile": spoiled})
+        with pytest.raises(ClientError, match="Bad CRC-32"):
+            account.invoke("spoiled", {})
+        account.client("lambda").delete_function(FunctionName="spoiled")
 
 
 def test_outside_a_vpc_it_leaves_from_an_address_of_aws(

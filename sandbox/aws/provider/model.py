@@ -36,11 +36,6 @@ def own_id(scope: Scope) -> str:
     return scope.id
 
 
-def const(value: Any) -> Callable[[Scope], Any]:
-    """Return a parameter that is always the same."""
-    return lambda _scope: value
-
-
 def same(*names: str, **others: Param) -> dict[str, Param]:
     """Return parameters whose AWS names are the inputs' own with a capital (`cidrBlock` is `CidrBlock`)."""
     return {name[0].upper() + name[1:]: name for name in names} | others
