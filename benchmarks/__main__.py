@@ -22,7 +22,7 @@ def say(line: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmarks that are named; returns the exit code."""
+    """Run the benchmarks that are named; returns the exit code, 130 after Ctrl-C."""
     names = {benchmark.name: benchmark for benchmark in ALL}
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
@@ -31,7 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(names)}")
     began, missed = time.monotonic(), False
     for name in dict.fromkeys(chosen):
-        missed |= bool(_run(names[name]).missed)
+        try:
+            missed |= bool(_run(names[name]).missed)
+        except KeyboardInterrupt:
+            print(
+                f"\ninterrupted; {name} is as it was, what was measured before it is written", file=sys.stderr
+            )
+            return 130
     took = time.monotonic() - began
     print(f"{took:.0f} s in all; {page.PAGE.relative_to(page.PAGE.parents[1])} is written")
     if took > WITHIN_SECONDS:

@@ -237,7 +237,8 @@ BENCHMARK = Benchmark(
     f"60 s, function in a VPC 20 s, calls 0.3 to 5 s), all of it times {FACTOR}. What the engine, the program"
     " and the stand-ins take themselves does not scale with that, so that the ratio is worse here than where "
     "AWS takes its full time. Stacks are updated beside each other, a few seconds apart, since they mostly "
-    "wait. Without a change AWS answers at once, so that what is left is ours. What waits for what is held "
+    "wait; each of these updates takes more than a minute and is measured once. "
+    "Without a change AWS answers at once, so that what is left is ours. What waits for what is held "
     "by tests, not by these figures.",
     measure=measure,
 )

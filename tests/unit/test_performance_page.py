@@ -1,12 +1,14 @@
 """docs/performance.md is what the benchmarks wrote. Figures are not compared: machines are noisy."""
 
 import re
+from pathlib import Path
 
 import pytest
 
+from benchmarks import __main__ as command
 from benchmarks import page
 from benchmarks.catalogue import ALL
-from benchmarks.figures import Benchmark, Figure, Result, ratios
+from benchmarks.figures import Benchmark, Figure, Result, Say, ratios
 
 AGAIN = "measure it again: python -m benchmarks {}"
 ROW = re.compile(
@@ -94,3 +96,18 @@ def test_a_ratio_is_one_per_pair() -> None:
 )
 def test_numbers_have_the_digits_that_mean_something(value: float, text: str) -> None:
     assert page.number(value) == text
+
+
+def test_an_interrupted_run_keeps_what_was_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def broken_off(say: Say) -> Result:
+        raise KeyboardInterrupt
+
+    second = Benchmark("second", "Second", "c", "h", broken_off)
+    monkeypatch.setattr(command, "ALL", (SAMPLE, second))
+    monkeypatch.setattr(page, "PAGE", tmp_path / "docs" / "performance.md")
+    page.PAGE.parent.mkdir()
+    assert command.main([]) == 130
+    assert "second is as it was" in capsys.readouterr().err
+    assert page.read(page.PAGE.read_text(encoding="utf-8")).keys() == {"sample"}
