@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus
 Answer = TypeVar("Answer")
 
 MASK = "[redacted]"
-SHORTEST_REDACTABLE = 8
+SHORTEST_FINDABLE = 8
 """Shorter values stand in innocent text too; such credentials are refused at intake."""
 
 
@@ -45,7 +45,7 @@ class Hidden:
         raise TypeError("a hidden value is not serialised")
 
 
-def guarded(call: Callable[[], Answer], *, hiding: "Redactor | None" = None) -> Answer:
+def guarded(call: Callable[[], Answer], *, hiding: "KnownSecrets | None" = None) -> Answer:
     """Run a call that handles a secret; what it raises carries no frames of the inside.
 
     Debuggers, error trackers and verbose tracebacks print the locals of every frame, and those of
@@ -56,7 +56,7 @@ def guarded(call: Callable[[], Answer], *, hiding: "Redactor | None" = None) -> 
         return call()
     except BaseException as error:
         _forget_frames(error)
-        if hiding is None or not hiding.leaks(f"{error}{error.args!r}"):
+        if hiding is None or not hiding.found_in(f"{error}{error.args!r}"):
             raise
         name = type(error).__name__
     # outside of the except block, so that the exception with the secret is not carried along
@@ -95,18 +95,18 @@ def encodings(secret: str) -> frozenset[str]:
         first = (alignment * 8 + 5) // 6
         last = (alignment + len(raw)) * 8 // 6
         forms |= {_url_safe(encoded[first:last]), encoded[first:last]}
-    return frozenset(form for form in forms if len(form) >= SHORTEST_REDACTABLE)
+    return frozenset(form for form in forms if len(form) >= SHORTEST_FINDABLE)
 
 
 def _url_safe(encoded: str) -> str:
     return encoded.replace("+", "-").replace("/", "_")
 
 
-class Redactor:
+class KnownSecrets:
     """Finds registered secrets by value, in every encoding of ``encodings``.
 
-    The second net only: evidence is built from an allow-list of fields in the first place. So what holds
-    one of them all the same is a bug, and is not written rather than masked.
+    The second net only: evidence is built from an allow-list of fields in the first place. So text that
+    holds one of them all the same is a bug, and is not written rather than masked.
     """
 
     def __init__(self, secrets: Iterable[Hidden] = ()) -> None:
@@ -115,19 +115,19 @@ class Redactor:
             self.register(secret)
 
     def register(self, secret: Hidden) -> None:
-        """Learn one secret; values shorter than SHORTEST_REDACTABLE are not looked for."""
+        """Learn one secret; values shorter than SHORTEST_FINDABLE are not looked for."""
         for form in encodings(secret.reveal()):
-            self._by_start.setdefault(form[:SHORTEST_REDACTABLE], set()).add(form)
+            self._by_start.setdefault(form[:SHORTEST_FINDABLE], set()).add(form)
 
     def register_pair(self, client_id: str, client_secret: Hidden) -> None:
         """Learn client credentials, also in the joined form that a Basic header carries."""
         self.register(client_secret)
         self.register(Hidden(f"{client_id}:{client_secret.reveal()}"))
 
-    def leaks(self, text: str) -> bool:
-        """Tell whether any registered secret stands in the text."""
+    def found_in(self, text: str) -> bool:
+        """Tell whether any of them stands in the text."""
         # one pass over the text: hundreds of merchants have thousands of forms
-        starts, length = self._by_start, SHORTEST_REDACTABLE
+        starts, length = self._by_start, SHORTEST_FINDABLE
         return any(
             text.startswith(form, at)
             for at in range(len(text) - length + 1)

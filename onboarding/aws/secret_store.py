@@ -21,7 +21,7 @@ from onboarding.credentials.errors import (
 from onboarding.credentials.versions import CURRENT, SecretState, Version
 from onboarding.errors import CannotTell, ToolkitError
 from onboarding.flexpay.credentials import ClientCredentials
-from onboarding.redaction import Redactor, guarded
+from onboarding.redaction import KnownSecrets, guarded
 
 Answer = TypeVar("Answer")
 
@@ -90,7 +90,7 @@ class SecretStore:
                 SecretString=credentials.to_json(),
                 VersionStages=list(labels),
             ),
-            hiding=Redactor([credentials.client_secret]),
+            hiding=KnownSecrets([credentials.client_secret]),
         )
         return frozenset(stored.get("VersionStages") or ())
 
@@ -154,7 +154,7 @@ class SecretStore:
         return read
 
     def _ask(
-        self, secret_id: str, action: str, call: Callable[[], Answer], *, hiding: Redactor | None = None
+        self, secret_id: str, action: str, call: Callable[[], Answer], *, hiding: KnownSecrets | None = None
     ) -> Answer:
         with asking_aws(f"secret {secret_id}", permission=f"secretsmanager:{action}"):
             try:

@@ -66,9 +66,9 @@ def ground_of(
 
 def keep_out_of_reason(reason: str | None, pair: "ClientCredentials") -> None:
     """Refuse a reason that repeats the secret: reasons are recorded in the clear."""
-    from onboarding.redaction import Redactor
+    from onboarding.redaction import KnownSecrets
 
-    if reason and Redactor([pair.client_secret]).leaks(reason):
+    if reason and KnownSecrets([pair.client_secret]).found_in(reason):
         raise InputError(
             "--unproven: the reason holds the client secret",
             hint="it was an argument and counts as known now: have the pair revoked",

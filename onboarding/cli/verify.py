@@ -75,7 +75,7 @@ def verify(  # noqa: D103 - its docstring is HELP, set below, because it is what
 
     from onboarding import __version__
     from onboarding.cli import proofs, verify_adapters, verify_plan
-    from onboarding.redaction import Redactor
+    from onboarding.redaction import KnownSecrets
     from onboarding.verification import runner
 
     began = monotonic()
@@ -93,10 +93,10 @@ def verify(  # noqa: D103 - its docstring is HELP, set below, because it is what
         allow_real_order=allow_real_order,
     )
     run_id = f"flexpay-onboard-{secrets.token_hex(6)}"
-    redactor = Redactor()
+    known_secrets = KnownSecrets()
     progress = output.Progress()
     plan = replace(
-        verify_plan.build(asked, environment, redactor, run_id=run_id),
+        verify_plan.build(asked, environment, known_secrets, run_id=run_id),
         progress=progress,
         waiting=progress.waiting,
     )
@@ -111,7 +111,7 @@ def verify(  # noqa: D103 - its docstring is HELP, set below, because it is what
         seconds=monotonic() - began,
         toolkit=__version__,
     )
-    rendered = output.rendered(written, targets, redactor, as_json=as_json)
+    rendered = output.rendered(written, targets, known_secrets, as_json=as_json)
     if plan.facts.choices.via == "local":
         proofs.keep_proofs(written, directory)
     for line in verify_adapters.unkept(written, plan.vantages):

@@ -11,7 +11,7 @@ from time import monotonic
 from onboarding.cli import terminal
 from onboarding.errors import InputError
 from onboarding.files import write_atomically, write_bytes_atomically
-from onboarding.redaction import Redactor
+from onboarding.redaction import KnownSecrets
 from onboarding.verification.catalog import CHECKS
 from onboarding.verification.model import Report
 from onboarding.verification.reports import EVIDENCE, FORMATS, TEXTS, renderer
@@ -120,7 +120,9 @@ class Rendered:
     """Markdown for the pipeline's step summary, where it offers one."""
 
 
-def rendered(report: Report, targets: Sequence[Target], redactor: Redactor, *, as_json: bool) -> Rendered:
+def rendered(
+    report: Report, targets: Sequence[Target], known_secrets: KnownSecrets, *, as_json: bool
+) -> Rendered:
     """Render all that was asked for. A secret in any of it is a bug, and then nothing is written."""
     wanted = {one.format for one in targets} | {"json" if as_json else "text"}
     if EVIDENCE in wanted:
@@ -129,7 +131,7 @@ def rendered(report: Report, targets: Sequence[Target], redactor: Redactor, *, a
         wanted.add("markdown")
     texts = {name: renderer(name)(report) for name in wanted - {EVIDENCE}}
     bundle = members(report, texts) if EVIDENCE in wanted else {}
-    if any(redactor.leaks(text) for text in [*texts.values(), *bundle.values()]):
+    if any(known_secrets.found_in(text) for text in [*texts.values(), *bundle.values()]):
         raise AssertionError("a report would have held a secret; nothing was written")
     packed = pack(bundle, report.started_at) if bundle else b""
     return Rendered(

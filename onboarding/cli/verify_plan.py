@@ -16,7 +16,7 @@ from onboarding.cli.proofs import last_proof
 from onboarding.deployment import Environment, Orders
 from onboarding.errors import InputError
 from onboarding.ledger_file import read_ledger
-from onboarding.redaction import Redactor
+from onboarding.redaction import KnownSecrets
 from onboarding.verification import templates
 from onboarding.verification.catalog import BY_ID
 from onboarding.verification.facts import Choices, Facts
@@ -45,7 +45,7 @@ class Asked:
     allow_real_order: bool
 
 
-def build(asked: Asked, environment: Environment, redactor: Redactor, *, run_id: str) -> Plan:
+def build(asked: Asked, environment: Environment, known_secrets: KnownSecrets, *, run_id: str) -> Plan:
     """Return the plan. Raises InputError for whatever cannot work."""
     wait_seconds = None if asked.wait is None else duration(asked.wait)
     if unknown := sorted(set(asked.skip) - set(BY_ID)):
@@ -76,12 +76,14 @@ def build(asked: Asked, environment: Environment, redactor: Redactor, *, run_id:
             _source(text, environment) for text in dict.fromkeys(asked.sources)
         ]
         vantages = [
-            LocalVantage(environment.partner, ca_bundle, redactor, store.reader(address), address)
+            LocalVantage(environment.partner, ca_bundle, known_secrets, store.reader(address), address)
             for address in sources or [None]
         ]
         concurrency = asked.concurrency
         address = None if asked.control is None else _control(asked.control, environment, ledger)
-        control = LocalVantage(environment.partner, ca_bundle, redactor, None, address) if address else None
+        control = (
+            LocalVantage(environment.partner, ca_bundle, known_secrets, None, address) if address else None
+        )
         # functions read for themselves, and wrong options must not have touched a secret
         store.read_ahead([name for name in merchants if ledger.approved_for(name)])
     return Plan(

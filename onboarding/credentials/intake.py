@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from onboarding.flexpay.credentials import ClientCredentials
-from onboarding.redaction import SHORTEST_REDACTABLE, Hidden
+from onboarding.redaction import SHORTEST_FINDABLE, Hidden
 
 LONGEST = 1024
 """Characters per field; more is a file that was piped in by mistake."""
@@ -134,7 +134,7 @@ _ANY_FIELD: tuple[tuple[Callable[[str], bool], str], ...] = (
     (lambda value: not value.isprintable(), "holds control characters"),
     (lambda value: len(value) > LONGEST, f"is longer than {LONGEST} characters"),
     (
-        lambda value: len(value) >= SHORTEST_REDACTABLE and len(set(value)) < FEWEST_DIFFERENT,
+        lambda value: len(value) >= SHORTEST_FINDABLE and len(set(value)) < FEWEST_DIFFERENT,
         "is made of a few characters repeated, like a placeholder",
     ),
 )
@@ -149,8 +149,8 @@ _RULES: dict[str, tuple[tuple[Callable[[str], bool], str], ...]] = {
     "client_secret": (
         *_ANY_FIELD,
         (
-            lambda value: len(value) < SHORTEST_REDACTABLE,
-            f"is shorter than {SHORTEST_REDACTABLE} characters, too short to be kept out of logs by value",
+            lambda value: len(value) < SHORTEST_FINDABLE,
+            f"is shorter than {SHORTEST_FINDABLE} characters, too short to be kept out of logs by value",
         ),
     ),
 }

@@ -16,7 +16,7 @@ from typing import Any
 from onboarding.errors import ToolkitError
 from onboarding.flexpay.credentials import ClientCredentials
 from onboarding.proof import Order, Origin, Proof
-from onboarding.redaction import Redactor
+from onboarding.redaction import KnownSecrets
 from onboarding.verification.cloud import (
     CONTROL,
     MAX_CONCURRENCY,
@@ -61,13 +61,13 @@ def answer(
     is not a request of ours, or that asks for more than this function is for.
     """
     request = to_request(event)
-    redactor = Redactor()
-    here = _Here(deployment, cloud, redactor, remaining=remaining, now=now, stored=request.stored)
+    known_secrets = KnownSecrets()
+    here = _Here(deployment, cloud, known_secrets, remaining=remaining, now=now, stored=request.stored)
     try:
         said = here.answer(request)
     finally:
         here.vantage.close()
-    if redactor.leaks(json.dumps(said, ensure_ascii=False)):
+    if known_secrets.found_in(json.dumps(said, ensure_ascii=False)):
         raise AssertionError("the answer would have held a secret")
     return said
 
@@ -79,7 +79,7 @@ class _Here:
         self,
         deployment: Deployment,
         cloud: Cloud,
-        redactor: Redactor,
+        known_secrets: KnownSecrets,
         *,
         remaining: Callable[[], float],
         now: datetime,
@@ -94,7 +94,7 @@ class _Here:
         self.vantage = LocalVantage(
             deployment.partner,
             deployment.ca_bundle,
-            redactor,
+            known_secrets,
             None if control else self._pair_of,
             zone=deployment.place,
         )

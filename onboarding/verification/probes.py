@@ -26,7 +26,7 @@ from onboarding.flexpay.errors import Diagnosis, Kind, diagnose
 from onboarding.flexpay.orders import INCOMPLETE_ORDER, accepted, post_order, reached
 from onboarding.flexpay.tokens import BearerAuth, Token, ask_token
 from onboarding.flexpay.transport import DEFAULT_LIMITS, Limits, NoAuthorization, exchange
-from onboarding.redaction import Hidden, Redactor
+from onboarding.redaction import Hidden, KnownSecrets
 from onboarding.verification.measurement import (
     CallRecord,
     EchoSample,
@@ -59,7 +59,7 @@ def probe_pair(
     credentials: Callable[[], ClientCredentials],
     *,
     vantage: str,
-    redactor: Redactor,
+    known_secrets: KnownSecrets,
     limits: Limits = DEFAULT_LIMITS,
 ) -> PairMeasurement:
     """Token, then an order that must be refused as incomplete, then the test order if there is one.
@@ -72,9 +72,9 @@ def probe_pair(
     except ToolkitError as error:
         step = Step(False, str(error), error.hint, isinstance(error, Finding), monotonic() - began)
         return PairMeasurement(job.merchant, vantage, step)
-    redactor.register_pair(own.client_id, own.client_secret)
+    known_secrets.register_pair(own.client_id, own.client_secret)
     measured = PairMeasurement(job.merchant, vantage, Step(True, seconds=monotonic() - began))
-    done, token = _token(session, partner, own, redactor, limits)
+    done, token = _token(session, partner, own, known_secrets, limits)
     if isinstance(token, Diagnosis):
         return replace(measured, token=record("token", done, token))
     measured = replace(
@@ -89,7 +89,7 @@ def probe_pair(
     attempts = 1
     if kind_of(done) is Kind.UNAUTHORIZED:
         # once more with a fresh token: the partner has not acted on the first call
-        _, fresh = _token(session, partner, own, redactor, limits)
+        _, fresh = _token(session, partner, own, known_secrets, limits)
         if isinstance(fresh, Token):
             token, attempts = fresh, 2
             done = post_order(session, partner, BearerAuth(token.value), INCOMPLETE_ORDER, limits=limits)
@@ -106,12 +106,12 @@ def _token(
     session: requests.Session,
     partner: Partner,
     credentials: ClientCredentials,
-    redactor: Redactor,
+    known_secrets: KnownSecrets,
     limits: Limits,
 ) -> tuple[Exchange, Token | Diagnosis]:
     done, token = ask_token(session, partner.server_url, credentials, limits=limits)
     if isinstance(token, Token):
-        redactor.register(token.value)
+        known_secrets.register(token.value)
     return done, token
 
 

@@ -11,7 +11,7 @@ import requests
 from onboarding.deployment import Partner
 from onboarding.flexpay.credentials import ClientCredentials
 from onboarding.flexpay.transport import DEFAULT_LIMITS, Limits, open_session
-from onboarding.redaction import Redactor
+from onboarding.redaction import KnownSecrets
 from onboarding.verification.measurement import CallRecord, EchoSample, PairMeasurement, PlaceMeasurement
 from onboarding.verification.pool import side_by_side
 from onboarding.verification.probes import (
@@ -63,7 +63,7 @@ class LocalVantage:
 
     partner: Partner
     ca_bundle: Path | None
-    redactor: Redactor
+    known_secrets: KnownSecrets
     credentials: Callable[[str], ClientCredentials] | None = None
     address: IPv4Address | None = None
     zone: str | None = None
@@ -115,7 +115,7 @@ class LocalVantage:
                 job,
                 lambda: read(job.merchant),
                 vantage=self.name,
-                redactor=self.redactor,
+                known_secrets=self.known_secrets,
                 limits=self.limits,
             )
             return [measured]

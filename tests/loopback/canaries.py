@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from onboarding.cli import run as cli
-from onboarding.redaction import Hidden, Redactor
+from onboarding.redaction import Hidden, KnownSecrets
 from tests.loopback.credentials_world import MERCHANT, Desk
 from tests.loopback.verify_world import Ran
 
@@ -73,14 +73,14 @@ class Watch:
 
     def leaks(self, pairs: Iterable[tuple[str, str]]) -> list[str]:
         """Return the places where a secret of the pairs was found, in any encoding."""
-        redactor = Redactor()
+        known_secrets = KnownSecrets()
         for client_id, client_secret in pairs:
-            redactor.register_pair(client_id, Hidden(client_secret))
-        found = [text[-2000:] for text in self.texts if redactor.leaks(text)]
+            known_secrets.register_pair(client_id, Hidden(client_secret))
+        found = [text[-2000:] for text in self.texts if known_secrets.found_in(text)]
         for path in self.desk.world.folder.rglob("*"):
             if not path.is_file() or path in self.planted:
                 continue
-            if redactor.leaks(path.read_bytes().decode("utf-8", "replace")):
+            if known_secrets.found_in(path.read_bytes().decode("utf-8", "replace")):
                 found.append(f"file {path}")
         return found
 

@@ -12,7 +12,7 @@ import requests
 
 from onboarding.errors import InputError
 from onboarding.flexpay import ClientCredentials, FlexPayAuth, PartnerRefused, PartnerUnusable, open_session
-from onboarding.redaction import Hidden, Redactor
+from onboarding.redaction import Hidden, KnownSecrets
 from sandbox.flexpay.server import Partner, running
 from sandbox.flexpay.switches import Fault
 from tests.loopback.canaries import without_test_frames
@@ -186,7 +186,7 @@ def test_no_frame_of_a_failure_holds_the_secret(
     told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     shown = "".join(without_test_frames(told).format())
     assert "onboarding/flexpay" in shown
-    assert not Redactor([Hidden(secret)]).leaks(shown)
+    assert not KnownSecrets([Hidden(secret)]).found_in(shown)
 
 
 def test_the_secret_may_come_as_the_stores_json(

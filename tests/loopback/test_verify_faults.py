@@ -16,7 +16,7 @@ from onboarding.flexpay.credentials import ClientCredentials
 from onboarding.flexpay.errors import Kind
 from onboarding.flexpay.transport import Limits
 from onboarding.ledger_file import read_ledger
-from onboarding.redaction import Hidden, Redactor
+from onboarding.redaction import Hidden, KnownSecrets
 from onboarding.verification.facts import Choices, Facts
 from onboarding.verification.judging import exit_code
 from onboarding.verification.model import Outcome, Result
@@ -82,7 +82,7 @@ def plan_of(world: World, *, skipped: tuple[str, ...] = STRANGERS, limits: Limit
             LocalVantage(
                 partner,
                 Path(partner.ca_bundle),
-                Redactor(),
+                KnownSecrets(),
                 credentials.__getitem__,
                 IPv4Address(address),
                 limits=limits,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from onboarding.credentials.intake import Refused, from_fields, from_json
 from onboarding.flexpay.credentials import ClientCredentials
-from onboarding.redaction import Hidden, Redactor
+from onboarding.redaction import Hidden, KnownSecrets
 
 ID = "fp-acme-air-7d0c41"
 SECRET = "q7Yt-Vn2kXw9_LsPz4"
@@ -124,6 +124,6 @@ def test_whatever_is_taken_can_be_redacted_and_sent(client_id: str, client_secre
     judged = fields(client_id, client_secret)
     assume(isinstance(judged, ClientCredentials))
     assert isinstance(judged, ClientCredentials)
-    assert Redactor([judged.client_secret]).leaks(judged.to_json())
+    assert KnownSecrets([judged.client_secret]).found_in(judged.to_json())
     assert ":" not in judged.client_id
     assert ClientCredentials.from_json(judged.to_json()) == judged

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboarding.redaction import Hidden, Redactor, encodings, guarded
+from onboarding.redaction import Hidden, KnownSecrets, encodings, guarded
 
 SECRET = 'p/ä"s+w\\0rd&=?~<x>'
 ASCII = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=64)
@@ -43,46 +43,46 @@ ASCII = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, 
     ],
 )
 def test_a_secret_is_found_in_every_form(text: str) -> None:
-    assert Redactor([Hidden(SECRET)]).leaks(text)
+    assert KnownSecrets([Hidden(SECRET)]).found_in(text)
 
 
 @given(ASCII, st.binary(max_size=7), st.binary(max_size=7))
 def test_a_secret_is_found_in_base64_at_any_place(secret: str, before: bytes, after: bytes) -> None:
     whole = before + secret.encode() + after
-    redactor = Redactor([Hidden(secret)])
-    assert redactor.leaks(base64.b64encode(whole).decode())
-    assert redactor.leaks(base64.urlsafe_b64encode(whole).decode())
+    known_secrets = KnownSecrets([Hidden(secret)])
+    assert known_secrets.found_in(base64.b64encode(whole).decode())
+    assert known_secrets.found_in(base64.urlsafe_b64encode(whole).decode())
 
 
 @given(ASCII, ASCII)
 def test_a_basic_header_is_found_even_when_only_the_secret_is_known(client_id: str, secret: str) -> None:
     header = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
-    assert Redactor([Hidden(secret)]).leaks(header)
+    assert KnownSecrets([Hidden(secret)]).found_in(header)
 
 
 def test_nothing_is_found_in_innocent_text() -> None:
-    redactor = Redactor([Hidden("S3cr3t-Value-1")])
+    known_secrets = KnownSecrets([Hidden("S3cr3t-Value-1")])
     text = "token call: not authorized (401) at https://localhost/api?grant_type=client_credentials"
-    assert not redactor.leaks(text)
+    assert not known_secrets.found_in(text)
 
 
 def test_of_two_secrets_that_begin_alike_either_is_found() -> None:
-    redactor = Redactor([Hidden("abcdefgh-and-less"), Hidden("abcdefgh-and-more")])
-    assert redactor.leaks("x abcdefgh-and-more y")
-    assert redactor.leaks("x abcdefgh-and-less y")
-    assert not redactor.leaks("x abcdefgh-and-none y")
+    known_secrets = KnownSecrets([Hidden("abcdefgh-and-less"), Hidden("abcdefgh-and-more")])
+    assert known_secrets.found_in("x abcdefgh-and-more y")
+    assert known_secrets.found_in("x abcdefgh-and-less y")
+    assert not known_secrets.found_in("x abcdefgh-and-none y")
 
 
 def test_values_too_short_stand_in_innocent_text_and_are_left() -> None:
     assert encodings("abc") == frozenset()
-    assert not Redactor([Hidden("abc")]).leaks("abc")
+    assert not KnownSecrets([Hidden("abc")]).found_in("abc")
 
 
 def test_the_pair_is_known_in_its_joined_form() -> None:
-    redactor = Redactor()
-    redactor.register_pair("client", Hidden("S3cr3t-Value-1"))
+    known_secrets = KnownSecrets()
+    known_secrets.register_pair("client", Hidden("S3cr3t-Value-1"))
     header = base64.b64encode(b"client:S3cr3t-Value-1").decode()
-    assert redactor.leaks(f"Basic {header}")
+    assert known_secrets.found_in(f"Basic {header}")
 
 
 def test_hidden_text_does_not_show_by_accident(caplog: pytest.LogCaptureFixture) -> None:
@@ -126,6 +126,6 @@ def test_an_error_whose_text_holds_the_secret_is_replaced() -> None:
         raise ValueError(f"invalid value: {secret}")
 
     with pytest.raises(RuntimeError, match="ValueError") as caught:
-        guarded(inner, hiding=Redactor([Hidden(secret)]))
+        guarded(inner, hiding=KnownSecrets([Hidden(secret)]))
     told = "".join(traceback.TracebackException.from_exception(caught.value).format())
     assert secret not in told

@@ -81,7 +81,7 @@ class World:
     ) -> PairMeasurement:
         self.servers.add(partner.server_url)
         own = credentials()
-        told["redactor"].register_pair(own.client_id, own.client_secret)
+        told["known_secrets"].register_pair(own.client_id, own.client_secret)
         self.measured.append(job)
         good = job.merchant not in self.refused
         fact = SECRET if self.leaking else ""

@@ -13,7 +13,7 @@ from onboarding.cli import verify_adapters, verify_plan
 from onboarding.deployment import Environment
 from onboarding.errors import InputError
 from onboarding.ledger_file import append, start
-from onboarding.redaction import Redactor
+from onboarding.redaction import KnownSecrets
 from tests.unit.test_verification_judging import ADDRESS, stack
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:flexpay-production-verifier-use1-az1"
@@ -64,7 +64,7 @@ def asked(tmp_path: Path) -> verify_plan.Asked:
 
 def build(asked: verify_plan.Asked, **outputs: Any) -> None:
     environment = Environment("production", (stack(**outputs),))
-    verify_plan.build(asked, environment, Redactor(), run_id="run-1")
+    verify_plan.build(asked, environment, KnownSecrets(), run_id="run-1")
 
 
 def test_a_host_reads_the_secrets_it_calls_with(asked: verify_plan.Asked, read: list[str]) -> None:

@@ -15,7 +15,7 @@ from onboarding.deployment import EgressAddress, Role
 from onboarding.flexpay import orders
 from onboarding.preflight.values import Outcome as PreflightOutcome
 from onboarding.preflight.values import Unknown, Zone
-from onboarding.redaction import Redactor
+from onboarding.redaction import KnownSecrets
 from onboarding.verification import reports
 from onboarding.verification.catalog import CHECKS
 from onboarding.verification.facts import Facts
@@ -107,7 +107,7 @@ class TestReport:
 
     def test_the_evidence_bundle_holds_it(self) -> None:
         target: Any = verify_output.Target(reports.EVIDENCE, path=None)  # type: ignore[arg-type] # not written
-        ready = verify_output.rendered(report(EVERY), [target], Redactor(), as_json=False)
+        ready = verify_output.rendered(report(EVERY), [target], KnownSecrets(), as_json=False)
         ((_, packed),) = ready.files
         assert isinstance(packed, bytes)
         assert b"report.tap" in packed
