@@ -151,7 +151,10 @@ def list_(
 ) -> None:
     """List declared and retained addresses: slot, gateway, and where each stands with the partner.
 
-    Exit 1 when a declared address is not in AWS.
+    \b
+      flexpay-onboard addresses list -s production
+
+    Exit 1 when a declared address is not in AWS, 4 when AWS gave no usable answer.
     """
     from onboarding.allowlist.inventory import inventory
     from onboarding.allowlist.own_egress import places
@@ -205,6 +208,9 @@ def recover(
 
     \b
       flexpay-onboard addresses recover 192.0.2.10 --slot use1-az1/1 -s production
+
+    Exit 1 when it is too late, the slot is filled or the quota is used up, 4 when AWS gave no usable
+    answer: run it again then, it finds what it got.
     """
     from onboarding.aws.allocations import ADDRESS_QUOTA, AllocationKeeper, QuotaReader
     from onboarding.aws.clients import Clients
@@ -286,6 +292,11 @@ def release(
     AWS hands a released address to somebody else, whose calls the partner would let in. Refused
     while it is attached or declared; then it prints the edit and the engine commands that come
     first.
+
+    \b
+      flexpay-onboard addresses release 192.0.2.10 -s production
+
+    Exit 1 when it is refused, with every reason in the order in which to settle them.
     """
     from onboarding.allowlist.releasing import obstacles
     from onboarding.aws.allocations import AllocationKeeper

@@ -102,6 +102,8 @@ def record(
     A list that was approved before this tool was used:
       flexpay-onboard allowlist record submitted -s production -r MAIL-7 --date 2025-03-01 -a 192.0.2.10
       flexpay-onboard allowlist record approved -s production -r MAIL-9 --date 2025-03-20
+
+    Exit 2 for what does not follow from what is recorded already; the ledger stays as it was.
     """
     from onboarding.allowlist.recording import Request, plan
     from onboarding.cli.ledgers import find_ledger, parse_addresses, parse_date
@@ -247,7 +249,14 @@ def history(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Tell what happened to the list, oldest first; of every ledger, unless one is named."""
+    """Tell what happened to the list, oldest first; of every ledger, unless one is named.
+
+    \b
+      flexpay-onboard allowlist history -m acme-air
+      flexpay-onboard allowlist history -s production -a 192.0.2.10
+
+    Exit 2 where there is no ledger, or one cannot be read.
+    """
     from onboarding.allowlist.history import as_data, as_story
     from onboarding.cli.ledgers import find_ledgers, parse_addresses
     from onboarding.ledger_file import read_ledger

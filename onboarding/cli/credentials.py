@@ -86,6 +86,9 @@ def put(
     this host before anything is written. A pair that the partner refuses does not stay. A first pair
     may be stored before the addresses are approved, and is then recorded as not proven.
 
+    Exit 1 when the partner refuses the pair or somebody else was faster, 2 for a pair that is not taken,
+    4 when AWS or the partner gave no usable answer.
+
     Example: vault read … | flexpay-onboard credentials put -s production -m acme-air
     """
     from onboarding.credentials import workflow
@@ -121,6 +124,9 @@ def stage(
 
     It takes the label AWSPENDING in every stack. `promote` proves it and makes it current;
     `retire --staged` gives it up. In an empty secret the first version is current at once (AWS).
+
+    Exit 1 when the secret waits for its deletion, 2 for a pair that is not taken, 4 when AWS gave no usable
+    answer.
 
     Example: flexpay-onboard credentials stage -s production -m acme-air --file pair.json --shred
     """
@@ -158,6 +164,9 @@ def promote(
     this host asks, and has to be behind the egress. The pair that was current becomes the previous
     one, for `rollback`.
 
+    Exit 1 when the partner refuses the pair, stacks differ or somebody else was faster, 2 when nothing is
+    staged, 4 when AWS or the partner gave no usable answer.
+
     Example: flexpay-onboard credentials promote -s production -m acme-air
     """
     from onboarding.credentials import workflow
@@ -182,6 +191,8 @@ def rollback(
 
     Moves labels only: no value is read or written, so it works when nothing else does. A second
     run changes nothing. The way forward afterwards is `put`, or `stage` and `promote`.
+
+    Exit 1 when stacks differ, 2 when there is nothing to go back to, 4 when AWS gave no usable answer.
 
     Example: flexpay-onboard credentials rollback -s production -m acme-air
     """
@@ -221,6 +232,9 @@ def retire(
     Refused until every consumer's cache has run out, counted from the promotion, and while the
     current pair was never proven. The value itself is purged by AWS in its own time.
 
+    Exit 1 when nothing proven is current, 3 while caches may still hold the pair, 4 when AWS gave no usable
+    answer.
+
     Example: flexpay-onboard credentials retire -s production -m acme-air > to-the-partner.txt
     """
     from onboarding.credentials import withdrawal
@@ -249,6 +263,8 @@ def request(
     Makes an RSA key in KMS whose private half never leaves it; a second run prints the same key.
     The text holds the public key, its fingerprint and the openssl line. The answer goes to
     `credentials receive`. The key costs about a dollar a month and is removed once it was used.
+
+    Exit 4 when AWS gave no usable answer.
 
     Example: flexpay-onboard credentials request -s production -m acme-air > request.txt
     """
@@ -298,6 +314,9 @@ def receive(
     """Decrypt the partner's answer to a request inside KMS, and stage the pair.
 
     Nothing is written to disk. `promote` proves the pair and makes it current.
+
+    Exit 1 when the request's key is gone or the secret waits for its deletion, 2 for an answer that the
+    key does not open, 4 when AWS gave no usable answer.
 
     Example: flexpay-onboard credentials receive -s production -m acme-air answer.txt
     """

@@ -22,7 +22,7 @@ HOW_SAVED = "pulumi preview --json --show-sames --save-plan plan.json > preview.
 
 def guard(
     preview: Annotated[
-        str, typer.Argument(metavar="[FILE|-]", help="What `pulumi preview --json` wrote.")
+        str, typer.Argument(metavar="FILE|-", help="What `pulumi preview --json` wrote.")
     ] = "-",
     plan: Annotated[
         Path | None,

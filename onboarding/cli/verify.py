@@ -13,6 +13,10 @@ Reads the stack outputs and the ledger, calls the partner from the addresses tha
 from no others, and tells what holds. Nothing is repaired. One test order per merchant and run is
 placed where partner.orders is test; it is never repeated.
 
+\b
+  flexpay-onboard verify -s production --report junit=verify.xml --report evidence=proof.zip
+  flexpay-onboard verify -s production --wait 30m
+
 On a host that owns the addresses, name them: --source-address 203.0.113.10 --source-address 203.0.113.11.
 Behind a gateway leave that out: the echo services then tell where calls leave from.
 
