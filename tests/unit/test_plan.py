@@ -156,15 +156,52 @@ def test_a_plan_of_the_same_operations_with_other_inputs_is_not_the_previews_own
     assert found[0].startswith("egress-use1-az1: other values of ")
 
 
-def test_a_value_that_one_of_them_hides_is_not_compared() -> None:
+SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:…"}
+ARCHIVE = {"4dabf18193072939515e22adb298388d": "0def7320c3a5731c473e5ecbe6d01bc7", "path": "a.zip"}
+
+
+def _told(planned: object, told: object) -> list[str]:
+    """Compare a plan that gives an input of the route one value with a preview that tells another."""
     raw = json.loads(text("past-the-gateway"))
     (step,) = (one for one in raw["steps"] if one["urn"].endswith(ROUTE))
-    step["newState"]["inputs"]["gatewayId"] = "[secret]"
-    secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:…"}
-    saved = _edited(
-        "past-the-gateway", ROUTE, lambda goal: goal["inputDiff"]["adds"].update(gatewayId=secret)
-    )
-    assert differences(parse_plan(json.dumps(raw)), saved) == []
+    step["newState"]["inputs"]["more"] = told
+    saved = _edited("past-the-gateway", ROUTE, lambda goal: goal["inputDiff"]["adds"].update(more=planned))
+    return differences(parse_plan(json.dumps(raw)), saved)
+
+
+@pytest.mark.parametrize(
+    ("planned", "told"),
+    [
+        (SECRET, "[secret]"),
+        (SECRET, "known by now"),
+        ("known by now", "[secret]"),
+        ({"a": [1, SECRET]}, {"a": [1, "[secret]"]}),
+        ({"a": 1, "__defaults": ["a"]}, {"a": 1}),
+        ([{"a": 1, "__defaults": []}], [{"a": 1, "__defaults": ["b"]}]),
+        (ARCHIVE, ARCHIVE),
+    ],
+)
+def test_what_is_hidden_or_noted_by_a_provider_is_not_compared(planned: object, told: object) -> None:
+    assert _told(planned, told) == []
+
+
+@pytest.mark.parametrize(
+    ("planned", "told"),
+    [
+        ({"a": SECRET, "b": 1}, {"a": "[secret]", "b": 2}),
+        ({"a": 1}, {"a": 1, "b": 1}),
+        ({"a": 1, "b": 1}, {"a": 1}),
+        ([SECRET, 1], ["[secret]"]),
+        ([SECRET], ["[secret]", 1]),
+        ([SECRET, 1], ["[secret]", 2]),
+        ({"a": 1}, [1]),
+        ([1], {"a": 1}),
+        ({}, "text"),
+        (ARCHIVE, ARCHIVE | {"path": "b.zip"}),
+    ],
+)
+def test_what_is_not_hidden_is_compared_at_any_depth(planned: object, told: object) -> None:
+    assert _told(planned, told) == ["egress-use1-az1: other values of more"]
 
 
 def test_what_a_provider_notes_for_itself_is_not_compared() -> None:
@@ -181,6 +218,8 @@ def test_what_a_provider_notes_for_itself_is_not_compared() -> None:
         "{}",
         "[]",
         '{"resourcePlans": [], "config": {}}',
+        '{"resourcePlans": {}, "config": [1]}',
+        '{"resourcePlans": {"u": []}, "config": {}}',
         '{"resourcePlans": {"u": {"goal": 5}}, "config": {}}',
         '{"resourcePlans": {"u": {"steps": [[]]}}, "config": {}}',
         '{"resourcePlans": {"u": {"goal": {"inputDiff": 5}}}, "config": {}}',
