@@ -1,7 +1,11 @@
 # The single front door. `make` alone lists what there is.
 PYTHON ?= python3
-PY := .venv/bin/python
-READY := .venv/.ready
+VENV ?= .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+# Every other interpreter that this supports and this machine has, for test-pythons
+PYTHONS ?= $(wildcard $(foreach minor,11 12 13,$(HOME)/.pyenv/versions/3.$(minor).*/bin/python3 \
+  /usr/bin/python3.$(minor) /usr/local/bin/python3.$(minor)))
 # Tiers that must not reach a network run without one where the kernel lets us; tests/conftest.py
 # guards them everywhere else.
 OFFLINE := $(shell unshare --map-root-user --net true 2>/dev/null && echo 'unshare --map-root-user --net')
@@ -15,7 +19,7 @@ ENGINE_WORKERS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine demo shell stop test test-long lint types check bench lock clean
+.PHONY: help setup engine demo shell stop test test-long test-pythons lint types check bench lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -27,8 +31,8 @@ $(READY): requirements-uv.lock requirements-dev.lock pyproject.toml
 	  { echo "python3 3.11 or newer is needed, this is $$($(PYTHON) --version); try make PYTHON=python3.12" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "this python3 lacks venv; on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
-	@echo "setting up .venv (half a minute the first time)"
-	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@echo "setting up $(VENV) (half a minute the first time)"
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@$(PY) -m uv --version >/dev/null 2>&1 || $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	@$(PY) -m uv pip sync --quiet --python $(PY) --require-hashes requirements-dev.lock
 	@$(PY) -m uv pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
@@ -63,7 +67,17 @@ test-long: engine ## The full counts: more sequences, kills and canary runs
 	$(LOOPBACK) $(PYTEST) -n $(WORKERS) tests/loopback
 	$(PYTEST) -n $(ENGINE_WORKERS) --dist loadgroup tests/engine tests/netlab
 
-check: lint types test ## Exactly what CI runs
+test-pythons: $(READY) ## The tiers in memory, with each other python3 that this machine has
+	@tried=" $$($(PY) -c 'import sys; print("%d.%d" % sys.version_info[:2])') "; \
+	for python in $(PYTHONS); do \
+	  version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') || continue; \
+	  case "$$tried" in *" $$version "*) continue;; esac; tried="$$tried$$version "; \
+	  echo "python $$version: $$python"; \
+	  $(MAKE) --no-print-directory VENV=.venv-$$version PYTHON=$$python setup || exit 1; \
+	  $(OFFLINE) .venv-$$version/bin/python -m pytest -q -n $(WORKERS) -m 'not long' tests/unit tests/program || exit 1; \
+	done; echo "tried with:$$tried"
+
+check: lint types test ## Lint, types and every tier: what CI runs
 
 bench: engine ## What is claimed about speed, measured side by side; writes docs/performance.md
 	@$(PY) -m benchmarks
@@ -77,4 +91,4 @@ lock: $(READY) ## Pin requirements*.in again, with hashes and without index addr
 
 clean: ## Remove what make made here; the built pulumi CLI stays in the user's cache
 	@test ! -x $(PY) || $(PY) -m sandbox stop --purge 2>/dev/null || true
-	rm -rf .venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	rm -rf .venv .venv-* .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
