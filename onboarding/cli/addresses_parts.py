@@ -127,9 +127,9 @@ def refuse_foreign(held: "Allocation", environment: str, slot: str, deployed: "E
             f"{held.address} ({held.allocation_id}) is still ours and tagged for slot {held.slot}",
             hint=f"adopt it there: --slot {held.slot}",
         )
-    # outputs that came from a file do not say which stack they are of
-    named = {one.name for one in deployed.stacks} if deployed else {None}
-    if held.stack is not None and named.isdisjoint({held.stack, None}):
+    # outputs that came from a file do not say which stack they are of; a name may be organization/project/stack
+    named = {(one.name or "").rpartition("/")[2] for one in deployed.stacks} if deployed else {""}
+    if held.stack is not None and named.isdisjoint({held.stack, ""}):
         raise Finding(
             f"{held.address} ({held.allocation_id}) is still ours and tagged for stack {held.stack}",
             hint=f"adopt it there: --stack {held.stack}; once that stack is gone, name no stack but --region "

@@ -31,7 +31,9 @@ def test_an_address_of_a_stack_that_is_not_named_stays_there() -> None:
     assert "--region" in str(refused.value.hint)
 
 
-@pytest.mark.parametrize("source", ["stack production-old", "outputs.json"])
+@pytest.mark.parametrize(
+    "source", ["stack production-old", "stack acme/flexpay-egress/production-old", "outputs.json"]
+)
 def test_its_own_stack_and_outputs_without_a_name_may_have_it(source: str) -> None:
     refuse_foreign(held(**{TAG_STACK: "production-old"}), "production", SLOT, deployed(source))
 
