@@ -115,6 +115,16 @@ class Stack:
         """The name that the engine knows it by; None where its outputs came from a file."""
         return self.source.removeprefix(STACK) if self.source.startswith(STACK) else None
 
+    @property
+    def short_name(self) -> str | None:
+        """The name without organization and project, as in its settings file and its addresses' tags."""
+        return self.name.rpartition("/")[2] if self.name else None
+
+    @property
+    def settings_file(self) -> str:
+        """Where its settings are, within the project; a placeholder for a stack without a name."""
+        return f"stacks/Pulumi.{self.short_name or '<stack>'}.yaml"
+
 
 @dataclass(frozen=True)
 class Environment:

@@ -35,7 +35,7 @@ def instructions(move: Move, step: Step) -> tuple[str, ...]:
 def _filled(move: Move, line: str) -> str:
     every = " ".join(map(_option, move.stacks))
     line = line.replace("{every}", every).replace("{outputs}", _option(move.stack))
-    return line.replace("{stack}", stack_name(move))
+    return line.replace("{stack}", stack_name(move)).replace("{file}", move.stack.settings_file)
 
 
 def _option(stack: Stack) -> str:
@@ -47,7 +47,7 @@ def way_back(move: Move) -> tuple[str, ...]:
     if not (move.way_back and move.new and move.old):
         return ()
     lines = (
-        f"or back to {move.old.address}, which still has its gateway; in stacks/Pulumi.{{stack}}.yaml:",
+        f"or back to {move.old.address}, which still has its gateway; in {{file}}:",
         *_edit(move, active=move.old, spare=move.new),
         *PLAN,
     )
@@ -91,7 +91,7 @@ class _Guide:
         if free is None:
             yield f"every slot of zone {move.zone} is taken: release an address first"
             return
-        yield f"in stacks/Pulumi.{{stack}}.yaml add the line of {free} (without a map, write all of them):"
+        yield f"in {{file}} add the line of {free} (without a map, write all of them):"
         yield "  flexpay-egress:egress:"
         yield "    addresses:"
         for slot, role in sorted((own | {free: Role.SPARE}).items()):
@@ -114,10 +114,10 @@ class _Guide:
     def _attach(self) -> Iterable[str]:
         old, new = self._move.old, self._move.new
         if new and old and not new.active:
-            yield f"in stacks/Pulumi.{{stack}}.yaml exchange the roles and free the gateway of {old.slot}:"
+            yield f"in {{file}} exchange the roles and free the gateway of {old.slot}:"
             yield from _edit(self._move, active=new, spare=old)
         elif new and not new.active:
-            yield f"in stacks/Pulumi.{{stack}}.yaml {new.slot} has `role: active`; then"
+            yield f"in {{file}} {new.slot} has `role: active`; then"
         else:
             yield "AWS differs from the outputs; see what, and let the engine put it right:"
             yield "flexpay-onboard addresses discover {every}"
@@ -128,7 +128,7 @@ class _Guide:
 
     def _detach(self) -> Iterable[str]:
         slot = self._move.old.slot if self._move.old else ""
-        yield f"in stacks/Pulumi.{{stack}}.yaml take {slot} off `replace:` of flexpay-egress:egress, then"
+        yield f"in {{file}} take {slot} off `replace:` of flexpay-egress:egress, then"
         yield from PLAN
 
     def _retire(self) -> Iterable[str]:
@@ -141,10 +141,7 @@ class _Guide:
         old = self._move.old
         if old is None or old.declared is None:
             return
-        yield (
-            f"in stacks/Pulumi.{{stack}}.yaml delete the line `{old.slot}: …` of addresses of "
-            "flexpay-egress:egress, then"
-        )
+        yield (f"in {{file}} delete the line `{old.slot}: …` of addresses of flexpay-egress:egress, then")
         yield f"pulumi state unprotect --stack {{stack}}      (choose address {old.declared.allocation_id})"
         yield "pulumi up --stack {stack}      (forgets the address; AWS keeps it)"
 

@@ -23,7 +23,7 @@ def still_declared(deployed: "Environment", wanted: "IPv4Address") -> str:
     name = stack.name or "<stack>"
     return (
         f"{stack.source} still declares it as slot {declared.slot}. First take it out of the program:\n"
-        f"    1. delete the line `{declared.slot}: …` of egress.addresses in stacks/Pulumi.{name}.yaml\n"
+        f"    1. delete the line `{declared.slot}: …` of egress.addresses in {stack.settings_file}\n"
         f"    2. pulumi state unprotect --stack {name}    (choose the address {declared.allocation_id})\n"
         f"    3. pulumi up --stack {name}                 (forgets the address; AWS keeps it)"
     )
@@ -127,9 +127,9 @@ def refuse_foreign(held: "Allocation", environment: str, slot: str, deployed: "E
             f"{held.address} ({held.allocation_id}) is still ours and tagged for slot {held.slot}",
             hint=f"adopt it there: --slot {held.slot}",
         )
-    # outputs that came from a file do not say which stack they are of; a name may be organization/project/stack
-    named = {(one.name or "").rpartition("/")[2] for one in deployed.stacks} if deployed else {""}
-    if held.stack is not None and named.isdisjoint({held.stack, ""}):
+    # outputs that came from a file do not say which stack they are of
+    named = {one.short_name for one in deployed.stacks} if deployed else {None}
+    if held.stack is not None and named.isdisjoint({held.stack, None}):
         raise Finding(
             f"{held.address} ({held.allocation_id}) is still ours and tagged for stack {held.stack}",
             hint=f"adopt it there: --stack {held.stack}; once that stack is gone, name no stack but --region "

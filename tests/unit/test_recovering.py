@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from onboarding.allowlist.network_view import Allocation
-from onboarding.cli.addresses_parts import refuse_foreign
+from onboarding.cli.addresses_parts import refuse_foreign, still_declared
 from onboarding.deployment import Environment
 from onboarding.errors import Finding
 from stacks.contract import TAG_ENVIRONMENT, TAG_SLOT, TAG_STACK
-from tests.unit.ledger_world import A, stack
+from tests.unit.ledger_world import A, declared, stack
 
 SLOT = "use1-az1/1"
 
@@ -46,3 +46,10 @@ def test_without_a_stack_the_address_of_one_that_is_gone_can_be_had() -> None:
 def test_another_environment_and_another_slot_keep_theirs(tags: dict[str, str]) -> None:
     with pytest.raises(Finding):
         refuse_foreign(held(**tags), "production", SLOT, deployed("stack production"))
+
+
+@pytest.mark.parametrize("source", ["stack production", "stack acme/flexpay-egress/production"])
+def test_what_is_still_declared_is_taken_out_of_the_stacks_own_file(source: str) -> None:
+    address = declared(A)
+    found = Environment("production", (replace(stack(address), source=source),))
+    assert "in stacks/Pulumi.production.yaml\n" in still_declared(found, A)

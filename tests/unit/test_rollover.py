@@ -285,3 +285,12 @@ def test_a_list_is_handed_in_for_every_region_of_the_environment() -> None:
     text = "\n".join(instructions(move, Step.SUBMIT))
     assert "-s production.eu -s production " in text
     assert "--stack production " in "\n".join(instructions(move, Step.ATTACH))
+
+
+def test_a_stack_that_is_named_in_full_is_edited_in_its_own_file() -> None:
+    move = the_move(world([old(), new()], NEW_LISTED))
+    full = replace(move.stack, source="stack acme/flexpay-egress/production")
+    told = "\n".join(instructions(replace(move, stack=full, stacks=(full,)), Step.ATTACH))
+    assert "in stacks/Pulumi.production.yaml exchange the roles" in told
+    assert "--stack acme/flexpay-egress/production" in told
+    assert "Pulumi.acme" not in told
