@@ -157,3 +157,60 @@ def test_a_stack_holds_addresses_by_its_resources_or_its_outputs(
         kept.append(step)
     raw |= {"steps": kept, "changeSummary": {}}
     assert holds_addresses(parse_plan(json.dumps(raw))) is holds
+
+
+def test_an_address_that_only_others_are_listed_beside_may_go() -> None:
+    assert blocked(found(text("unprotected"), ledger([OTHER]))) == set()
+
+
+class TestAPlannedReplacement:
+    """``egress.replace`` frees a gateway, and never an address."""
+
+    BOOKS = ledger(list(held("planned-replacement").values()))
+
+    @staticmethod
+    def edited(edit: Callable[[Step], object]) -> str:
+        return edited("planned-replacement", ("NatGateway::egress-use1-az1-2", edit))
+
+    def test_of_a_gateway_that_would_get_another_address_is_blocked(self) -> None:
+        def another(step: Step) -> None:
+            sources = step["newState"]["propertyDependencies"]
+            sources["allocationId"] = [one.replace("az1-2", "az1-1") for one in sources["allocationId"]]
+
+        assert "NatGateway::egress-use1-az1-2" in blocked(found(self.edited(another), self.BOOKS))
+
+    def test_does_not_let_the_gateway_be_removed(self) -> None:
+        def goes(step: Step) -> None:
+            step["op"] = "delete"
+            step.pop("newState", None)
+
+        assert "NatGateway::egress-use1-az1-2" in blocked(found(self.edited(goes), self.BOOKS))
+
+    def test_frees_no_route(self) -> None:
+        def replaced(step: Step) -> None:
+            step["op"] = "replace"
+
+        assert ROUTE in blocked(found(edited("planned-replacement", (ROUTE, replaced)), self.BOOKS))
+
+    def test_takes_no_protection_off_a_route(self) -> None:
+        document = edited("planned-replacement", (ROUTE, lambda step: step["newState"].update(protect=False)))
+        assert ROUTE in blocked(found(document, self.BOOKS))
+
+
+@pytest.mark.parametrize("name", ["secondaryAllocationIds", "secondaryPrivateIpAddressCount"])
+def test_more_addresses_on_a_gateway_are_told_when_they_come(name: str) -> None:
+    def comes(step: Step) -> None:
+        step["newState"]["inputs"][name] = ["eipalloc-2"]
+
+    def was_there(step: Step) -> None:
+        step["oldState"]["inputs"][name] = step["newState"]["inputs"][name] = ["eipalloc-2"]
+
+    books = ledger(list(held("nothing").values()))
+    assert blocked(found(edited("nothing", (GATEWAY, comes)), books)) == {GATEWAY}
+    assert found(edited("nothing", (GATEWAY, was_there)), books) == []
+
+
+def test_an_attachment_that_was_there_before_anybody_looked_is_no_new_way_out() -> None:
+    there = attachment("same")
+    there["oldState"] = there["newState"]
+    assert found(edited("nothing", more=(there,)), ledger(list(held("nothing").values()))) == []
