@@ -7,16 +7,14 @@ review, and for what only tests can do (switches).
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.flexpay.book import Limits, tuples
+from sandbox.flexpay.controls import Controls
 from sandbox.flexpay.messages import Answer, Refused, Request, as_json
 from sandbox.flexpay.review import NotAccepted, NotYet
 from sandbox.flexpay.submission import parse
 from sandbox.flexpay.switches import Fault
-
-if TYPE_CHECKING:
-    from sandbox.flexpay.server import Partner
 
 HELP = """Reviewer desk of the Flex Pay stand-in. JSON in, JSON out.
 
@@ -40,10 +38,11 @@ GET    /calls    DELETE /calls             the record of calls
 
 
 class Desk:
-    """Answers on the desk port."""
+    """Answers on the desk port; ``addresses`` tells where the partner is reached."""
 
-    def __init__(self, partner: "Partner") -> None:
+    def __init__(self, partner: Controls, addresses: Callable[[], dict[str, Any]]) -> None:
         self._partner = partner
+        self._addresses = addresses
         self._routes: Mapping[tuple[str, ...], Callable[[Request, list[str]], Answer]] = {
             ("GET",): lambda request, parts: Answer(200, HELP.encode(), "text/plain; charset=utf-8"),
             ("GET", "state"): self._state,
@@ -101,7 +100,7 @@ class Desk:
         with book.lock:
             state = {
                 "environment": partner.environment,
-                **partner.addresses(),
+                **self._addresses(),
                 "prefix": partner.prefix,
                 "merchants": [asdict(one) for one in book.merchants.values()],
                 "allowList": {

@@ -9,22 +9,16 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 from sandbox.flexpay.api import PREFIX, Api
-from sandbox.flexpay.book import Approval, Book, Limits, Merchant
-from sandbox.flexpay.calls import Calls
 from sandbox.flexpay.certificates import NAMES, Certificates
-from sandbox.flexpay.clock import Clock
+from sandbox.flexpay.controls import Controls
 from sandbox.flexpay.desk import Desk
 from sandbox.flexpay.echo import Echo
-from sandbox.flexpay.gate import Gate
 from sandbox.flexpay.listener import Listener
-from sandbox.flexpay.review import Reviewer
-from sandbox.flexpay.switches import ECHOES, Fault, Switches
-from sandbox.flexpay.tokens import Tokens
+from sandbox.flexpay.switches import ECHOES
 
 ENVIRONMENT = "sandbox"
 ANYWHERE = ("127.0.0.1", "0.0.0.0")  # noqa: S104 - compared with, not bound to
@@ -35,7 +29,7 @@ class PortTaken(Exception):  # noqa: N818 - it says what happened
     """A port that was asked for by number belongs to another program."""
 
 
-class Partner:
+class Partner(Controls):
     """The stand-in; every method may be called while it serves.
 
     ``state`` is a folder for everything that has to survive, None keeps it in memory (and the
@@ -54,16 +48,9 @@ class Partner:
         idle_seconds: float = 75.0,
         request_seconds: float = 30.0,
     ) -> None:
-        self.environment = environment
-        self.prefix = _path(prefix)
-        self.book = Book(state)
-        self.clock = Clock(self.book.clock_offset)
-        self.gate = Gate()
-        self.switches = Switches()
-        self.calls = Calls()
-        self.tokens = Tokens(self.clock)
+        prefix = _path(prefix)
         own = (*names, *(() if bind in ANYWHERE else (bind,)))
-        self.reviewer = Reviewer(self.book, self.clock, self.gate, environment, (*NAMES, *own))
+        super().__init__(state, environment, prefix, (*NAMES, *own))
         self.moved_ports: list[str] = []
         """Ports kept in the state that were taken at this start, so that others were chosen."""
         self._temporary = Path(tempfile.mkdtemp(prefix="flexpay-ca-")) if state is None else None
@@ -71,14 +58,14 @@ class Partner:
         self._bind = bind
         self._host = "localhost" if bind in ANYWHERE else bind
         self._port = port
-        api = Api(self.book, self.clock, self.gate, self.tokens, self.prefix)
+        api = Api(self.book, self.clock, self.gate, self.tokens, prefix)
         timing = {"idle_seconds": idle_seconds, "request_seconds": request_seconds}
         common: dict[str, Any] = {"switches": self.switches, "clock": self.clock, **timing}
         secure: dict[str, Any] = {"certificates": self._certificates, "calls": self.calls, **common}
         self._listeners = {
             "partner": Listener("partner", api, **secure),
             **{name: Listener(name, Echo(name), **secure) for name in ECHOES},
-            "desk": Listener("desk", Desk(self), certificates=None, calls=None, **common),
+            "desk": Listener("desk", Desk(self, self.addresses), certificates=None, calls=None, **common),
         }
 
     # addresses
@@ -138,75 +125,6 @@ class Partner:
                 raise PortTaken(f"port {fixed} on {address}: {error.strerror}") from error
             listener.bind(address, 0)
             self.moved_ports.append(name)
-
-    # control
-
-    def register(
-        self,
-        name: str,
-        integration_id: str,
-        legal_entity: str = "Example Merchant Inc.",
-        *,
-        verticals: Sequence[str] = ("air", "orderLine"),
-        limits: Limits | None = None,
-    ) -> None:
-        """Make a merchant known: the contract that precedes every submission."""
-        merchant = Merchant(name, integration_id, legal_entity, tuple(verticals), limits or Limits())
-        self.book.register(merchant)
-
-    def allow(self, merchant: str, *addresses: str, ticket: str = "BY-HAND") -> None:
-        """Put addresses on a merchant's allow-list without a submission.
-
-        KeyError for an unknown merchant, ValueError for what is no IPv4 address.
-        """
-        now = self.clock.now()
-        name = self.book.merchants[merchant].name
-        in_force = now + self.gate.propagation_seconds
-        addresses = tuple(str(IPv4Address(address)) for address in addresses)
-        self.book.allow(Approval(name, address, ticket, now, in_force) for address in addresses)
-
-    def disallow(self, merchant: str, *addresses: str) -> None:
-        """Take addresses off a merchant's allow-list."""
-        self.book.disallow(merchant, addresses)
-
-    def issue(self, merchant: str) -> tuple[str, str]:
-        """Issue credentials; returns (client ID, client secret). Raises NotYet before an approval."""
-        return self.reviewer.issue(merchant)
-
-    def revoke(self, client_id: str) -> None:
-        """End credentials and their tokens; KeyError when unknown."""
-        self.book.revoke(client_id, self.clock.now())
-        self.tokens.revoke(client_id)
-
-    def advance(self, seconds: float) -> None:
-        """Move the clock: tokens run out, approvals come into force."""
-        self.clock.advance(seconds)
-        self.book.clock_offset = self.clock.offset
-        self.book.save()
-
-    def fault(self, *faults: Fault) -> list[str]:
-        """Set faults; returns their ids."""
-        ids = [self.switches.add(fault) for fault in faults]
-        self.switches.settle()
-        return ids
-
-    def no_fault(self, fault_id: str | None = None) -> None:
-        """Take one fault away, or all of them."""
-        if fault_id is None:
-            self.switches.clear()
-        else:
-            self.switches.remove(fault_id)
-        self.switches.settle()
-
-    @contextmanager
-    def faulty(self, *faults: Fault) -> Iterator[None]:
-        """Set faults for the length of a ``with`` block."""
-        ids = self.fault(*faults)
-        try:
-            yield
-        finally:
-            for fault_id in ids:
-                self.no_fault(fault_id)
 
 
 def _path(prefix: str) -> str:
