@@ -214,3 +214,18 @@ def test_an_attachment_that_was_there_before_anybody_looked_is_no_new_way_out() 
     there = attachment("same")
     there["oldState"] = there["newState"]
     assert found(edited("nothing", more=(there,)), ledger(list(held("nothing").values()))) == []
+
+
+def test_a_route_to_an_unapproved_address_that_is_exchanged_leads_to_another_one() -> None:
+    assert ROUTE in blocked(found(text("address-replaced-unprotected"), ledger([OTHER])))
+
+
+def test_a_way_out_that_the_stack_does_not_hold_stays_blocked() -> None:
+    def foreign(step: Step) -> None:
+        for state in ("oldState", "newState"):
+            step[state]["inputs"]["natGatewayId"] = "nat-of-somebody"
+            step[state]["propertyDependencies"]["natGatewayId"] = []
+
+    (finding,) = found(edited("nothing", (ROUTE, foreign)), ledger([OTHER]))
+    assert (finding.severity, finding.urn.endswith(ROUTE)) == (Severity.BLOCK, True)
+    assert "a way out that this stack does not hold" in finding.problem
