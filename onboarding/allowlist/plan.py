@@ -84,6 +84,8 @@ class Change:
     operations: frozenset[str]
     before: Resource | None
     after: Resource | None
+    against: Resource | None = None
+    """What its last step starts from: not ``before`` where this plan imports and changes it."""
 
     @property
     def replaces(self) -> bool:
@@ -247,7 +249,13 @@ def _changes(steps: Iterable[Mapping[str, Any]]) -> dict[str, Change]:
         # what was imported or made in this plan is told as old where it is then updated
         earlier = None if known.after and operation in STAYING else old
         # a replacement shows the successor in one step and the predecessor's end in another
-        found[urn] = Change(urn, known.operations | {operation}, known.before or earlier, new or known.after)
+        found[urn] = Change(
+            urn,
+            known.operations | {operation},
+            known.before or earlier,
+            new or known.after,
+            known.against if operation in ENDING else old,
+        )
     return found
 
 

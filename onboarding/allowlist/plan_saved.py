@@ -38,7 +38,7 @@ def differences(plan: Plan, saved: str) -> list[str]:
         change, goal = plan.changes.get(urn), planned.get(urn, {}).get("goal") or {}
         expected = frozenset(planned.get(urn, {}).get("steps") or ())
         found = change.operations if change else frozenset()
-        if _essential(expected) != _essential(found):
+        if _essential(expected) != _essential(found - _imported(expected, goal)):
             lines.append(f"{name}: {_shown(found)} against {_shown(expected)}")
         elif change and change.after and goal and bool(goal.get("protect")) != change.after.protect:
             lines.append(f"{name}: protection differs")
@@ -54,7 +54,7 @@ def _other_inputs(change: Change, goal: Mapping[str, Any]) -> list[str]:
 
     A value that is not known yet is the same marker on both sides: where it comes from tells them apart.
     """
-    told, before, differs = change.after, change.before, goal.get("inputDiff") or {}
+    told, before, differs = change.after, change.against, goal.get("inputDiff") or {}
     if told is None:
         return []
     dropped = set(differs.get("deletes") or ())
@@ -126,6 +126,11 @@ def _plain(value: Any) -> Any:
 def _essential(operations: frozenset[str]) -> frozenset[str]:
     """Return the operations that change something, a replacement counted once however it is told."""
     return frozenset("replace" if "replace" in name else name for name in operations if name not in QUIET)
+
+
+def _imported(expected: frozenset[str], goal: Mapping[str, Any]) -> frozenset[str]:
+    """Return the import that a plan leaves out where it also changes what is imported; its ID is compared."""
+    return frozenset({"import"}) if goal.get("id") and expected - QUIET - {"import"} else frozenset()
 
 
 def _shown(operations: frozenset[str]) -> str:

@@ -51,7 +51,7 @@ class Capture:
             told.append(sorted(step["op"] for step in document["steps"]))
             if told[0] != told[-1] or not form:
                 self.write(f"{name}{form}", document)
-        if name in ("nothing", "tags", "moved", "past-the-gateway"):
+        if name in ("nothing", "tags", "moved", "past-the-gateway", "adopted"):
             self.write(f"{name}.plan", {"saved": json.loads(plan.read_text(encoding="utf-8"))})
 
     def write(self, name: str, document: dict[str, Any]) -> None:
@@ -173,6 +173,12 @@ def capture(project: Project) -> None:
     one.take("spare-added")
     project.up()
     foreign = project.client("ec2").allocate_address(Domain="vpc")["AllocationId"]
+    with one.configured(
+        lambda config: config["egress"]["addresses"].update(
+            {f"{ZONE}/3": {"role": "spare", "allocation": foreign}}
+        )
+    ):
+        one.take("adopted")
     with one.program(
         EGRESS,
         "adopt=slot.adopt or slot.owned",

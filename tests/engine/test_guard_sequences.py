@@ -9,6 +9,7 @@ import pytest
 
 from onboarding.allowlist.guard import Severity, judge
 from onboarding.allowlist.plan import parse_plan
+from onboarding.allowlist.plan_saved import differences
 from onboarding.ledger_file import read_ledger
 from stacks.contract import TAG_SLOT
 from tests.engine.accounting import held, unaccounted
@@ -73,14 +74,17 @@ class Course:
         return made
 
     def _try(self) -> str:
-        preview = self.project.pulumi("preview", "--json", "--show-sames")
+        saved = self.project.folder / "plan.json"
+        preview = self.project.pulumi("preview", "--json", "--show-sames", "--save-plan", str(saved))
         plan = parse_plan(preview.stdout)
         if plan.errors:
             return "refused"
+        unlike = differences(plan, saved.read_text(encoding="utf-8"))
+        assert not unlike, f"the plan is not the preview's own: {unlike}: {', '.join(self._log)}"
         ledger = read_ledger(self.project.folder / "allowlist" / f"{STACK}.yaml")
         if any(one.severity is Severity.BLOCK for one in judge(plan, ledger)):
             return "blocked"
-        done = self.project.pulumi("up", "--yes", "--skip-preview")
+        done = self.project.pulumi("up", "--yes", "--skip-preview", "--plan", str(saved))
         return "done" if done.returncode == 0 else "failed"
 
     def _check(self, approved: dict[str, str]) -> None:

@@ -97,7 +97,7 @@ def test_a_step_of_an_unknown_kind_is_not_judged() -> None:
         parse_plan(json.dumps(raw))
 
 
-@pytest.mark.parametrize("name", ["nothing", "tags", "moved", "past-the-gateway"])
+@pytest.mark.parametrize("name", ["nothing", "tags", "moved", "past-the-gateway", "adopted"])
 def test_a_plan_saved_by_the_same_preview_is_recognized(name: str) -> None:
     assert differences(parse_plan(text(name)), text(f"{name}.plan")) == []
 
@@ -116,6 +116,26 @@ def test_a_plan_that_takes_protection_away_is_not_the_plan_of_a_preview_that_kee
     assert differences(parse_plan(text("nothing")), json.dumps(saved)) == [
         "egress-use1-az1-1: protection differs"
     ]
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (
+            lambda goal: goal.update(id="eipalloc-0000000000000000f"),
+            "against import of eipalloc-0000000000000000f",
+        ),
+        (lambda goal: goal["inputDiff"]["adds"].update(tags={}), "other values of tags"),
+        (lambda goal: goal.pop("id"), "import, update against update"),
+    ],
+)
+def test_a_plan_that_adopts_otherwise_is_not_the_previews_own(
+    edit: Callable[[dict[str, Any]], None], said: str
+) -> None:
+    """What is imported and changed at once is told in two steps by a preview, and in one by a plan."""
+    saved = _edited("adopted", "eip:Eip::egress-use1-az1-3", edit)
+    (found,) = differences(parse_plan(text("adopted")), saved)
+    assert said in found
 
 
 def test_a_plan_that_imports_another_address_is_not_the_previews_own() -> None:
