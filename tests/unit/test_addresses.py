@@ -11,7 +11,7 @@ from onboarding.allowlist.addresses import classify, is_internet_destination
 from onboarding.allowlist.ledger import Ledger
 from onboarding.allowlist.releasing import obstacles
 from onboarding.cli.addresses_parts import slot_entry
-from tests.unit.ledger_world import AIR, RAIL, A, event, ledger
+from tests.unit.ledger_world import AIR, RAIL, A, B, event, ledger
 from tests.unit.network_world import allocation
 
 HELD = allocation(A, "use1-az1/1")
@@ -128,10 +128,24 @@ def test_an_approval_that_was_taken_back_still_needs_its_removal_confirmed() -> 
     assert "record retired" in reason
 
 
+def test_what_is_said_about_another_address_keeps_nobody_from_giving_up_this_one() -> None:
+    books = ledger(*RETIRED, event("submitted", 0, [B]), event("approved", 1, [B]))
+    assert obstacles(A, HELD, [books]) == []
+
+
+def test_a_standing_that_two_branches_tell_differently_has_to_be_settled_first() -> None:
+    rejected = event("rejected", 1, [A])
+    for later in ([], [event("approved", 2, [A])], [event("approved", 2, [A]), event("retired", 3, [A])]):
+        reasons = obstacles(A, HELD, [ledger(event("submitted", 0, [A]), rejected, *later)])
+        disputed = [one for one in reasons if f"disputed by event {rejected.id}" in one]
+        assert len(disputed) == (len(later) == 1)
+
+
 def test_attached_and_foreign_addresses_are_never_released() -> None:
     attached = replace(HELD, association_id="eipassoc-1", interface_id="eni-1")
     foreign = replace(HELD, tags={})
     assert "eni-1" in obstacles(A, attached, [])[0]
+    assert "eipassoc-1" in obstacles(A, replace(attached, interface_id=None), [])[0]
     assert "not tagged" in obstacles(A, foreign, [])[0]
 
 

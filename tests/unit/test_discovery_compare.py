@@ -99,6 +99,21 @@ def ipv6(view: RegionView) -> RegionView:
     return replace(view, subnets=tuple(replace(one, has_ipv6=True) for one in view.subnets))
 
 
+def lending_subnet(view: RegionView) -> RegionView:
+    lending = (replace(one, maps_public_addresses=one.id == "subnet-public") for one in view.subnets)
+    return replace(view, subnets=tuple(lending))
+
+
+def no_table(view: RegionView) -> RegionView:
+    kept = tuple(one for one in view.route_tables if one.id not in ("rtb-1", "rtb-main"))
+    return replace(view, route_tables=kept)
+
+
+def not_yet(view: RegionView) -> RegionView:
+    first = replace(view.gateways[0], addresses=(), state="pending")
+    return replace(view, gateways=(first, *view.gateways[1:]))
+
+
 def no_vpc(view: RegionView) -> RegionView:
     return replace(view, vpcs=())
 
@@ -119,6 +134,9 @@ def no_vpc(view: RegionView) -> RegionView:
         (theirs, {"shared"}),
         (ipv6, {"ipv6"}),
         (no_vpc, {"missing"}),
+        (lending_subnet, {"not-static"}),
+        (no_table, {"cannot-tell", "missing"}),
+        (not_yet, {"cannot-tell", "missing", "shared"}),
     ],
 )
 def test_every_kind_of_difference_is_named(
@@ -143,6 +161,42 @@ def test_an_address_on_a_gateway_the_outputs_do_not_know_is_said() -> None:
     ours = [declared(one, f"use1-az{n}/1") for n, one in enumerate(OURS, 1)]
     moved = stack(ours[0], replace(ours[1], nat_gateway_id="nat-old"))
     assert "undeclared" in codes(None, moved)
+
+
+def texts(view: RegionView | None, *stacks: Stack) -> str:
+    return "\n".join(gap.text for gap in compare(environment(*stacks), views(view)).gaps)
+
+
+def test_each_reason_names_what_was_found() -> None:
+    ours = [declared(one, f"use1-az{n}/1") for n, one in enumerate(OURS, 1)]
+    gone = gateway_gone(region())
+    assert "nat-1 does not exist or does not hold it" in texts(gone)
+    bare = stack(replace(ours[0], nat_gateway_id=None), ours[1])
+    assert f"{OURS[0]} (use1-az1/1) is active, but no NAT gateway has it" in texts(gone, bare)
+    assert "is attached to eni-1, which is not a NAT gateway" in texts(taken(region()))
+    unnamed = taken(region())
+    first = replace(unnamed.allocations[0], interface_id=None)
+    unnamed = replace(unnamed, allocations=(first, *unnamed.allocations[1:]))
+    assert "is attached to assoc-1, which is not a NAT gateway" in texts(unnamed)
+    assert "is on nat-1; the outputs say it has no gateway" in texts(None, bare)
+    assert "has no allocation, so AWS may take it away" in texts(
+        None, stack(replace(ours[0], allocation_id=None), ours[1])
+    )
+    assert "subnet-x also leaves through nat-1" in texts(other_subnet(region()))
+    assert "no route of vpc-0aaaaaaa leads to nat-1" in texts(unrouted(region()))
+    assert "which is pending and has no address yet" in texts(not_yet(region()))
+
+
+def test_a_spare_on_a_gateway_to_which_no_route_leads_is_as_declared() -> None:
+    ours = [declared(one, f"use1-az{n}/1") for n, one in enumerate(OURS, 1)]
+    waiting = stack(replace(ours[0], role=Role.SPARE), ours[1])
+    assert codes(unrouted(region()), waiting) == []
+
+
+def test_an_undeclared_way_out_that_others_use_as_well_is_told_once() -> None:
+    view = other_subnet(second_gateway(region()))
+    found = [gap for gap in compare(environment(), views(view)).gaps if gap.address == STRAY]
+    assert [gap.code for gap in found] == ["undeclared"]
 
 
 def test_private_addresses_are_refused_and_loopback_ones_are_noted() -> None:
