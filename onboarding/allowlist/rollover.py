@@ -94,11 +94,13 @@ def _named(held: Sequence[Held], slot: str) -> Held | None:
 
 
 def _best_spare(world: World, held: Sequence[Held]) -> Held | None:
-    """Choose the spare that is furthest on its way."""
+    """Choose the spare that is furthest on its way; one that AWS has no more comes last."""
 
     def rank(one: Held) -> tuple[int, str]:
-        unsubmitted = any(row.status is Status.UNSUBMITTED for row in world.rows(one))
-        return 0 if world.let_in(one) else 2 if unsubmitted else 1, one.slot
+        known = {row.status for row in world.rows(one)}
+        if Status.LOST in known:
+            return 3, one.slot
+        return 0 if world.let_in(one) else 2 if Status.UNSUBMITTED in known else 1, one.slot
 
     spares = [one for one in held if one.declared and not one.active and not world.retired(one)]
     return min(spares, key=rank, default=None)

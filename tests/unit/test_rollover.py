@@ -44,11 +44,12 @@ def world(
     left: Sequence[IPv4Address] = (),
     merchants: Sequence[str] = (AIR,),
     aws: str = "answers",
+    lost: Sequence[IPv4Address] = (),
 ) -> World:
     """Return an environment; unless told otherwise AWS has what the outputs say, plus what is ``left``."""
     deployed = environment(*addresses, merchants=merchants)
     routes = carrying if carrying is not None else [one.address for one in deployed.active_addresses]
-    allocated = [one.address for one in deployed.addresses] + list(left)
+    allocated = [one.address for one in deployed.addresses if one.address not in lost] + list(left)
     actual: Actual | None = Actual(
         allocated={one: f"eipalloc-{int(one):08x}" for one in allocated},
         carrying=dict.fromkeys(routes, "rtb-1 sends 0.0.0.0/0 to a gateway"),
@@ -294,3 +295,80 @@ def test_a_stack_that_is_named_in_full_is_edited_in_its_own_file() -> None:
     assert "in stacks/Pulumi.production.yaml exchange the roles" in told
     assert "--stack acme/flexpay-egress/production" in told
     assert "Pulumi.acme" not in told
+
+
+def test_an_active_address_that_is_lost_begins_a_move_to_the_best_spare() -> None:
+    (move,) = under_way(world([old(), new()], NEW_LISTED, lost=[A]))
+    assert (move.old and move.old.address, move.new and move.new.address) == (A, B)
+
+
+def spare(address: IPv4Address, number: int) -> EgressAddress:
+    made = declared(address, "spare", slot=f"use1-az1/{number}")
+    return replace(made, nat_gateway_id=None)
+
+
+@pytest.mark.parametrize(
+    ("events", "lost", "best"),
+    [
+        (OLD_LISTED, [], C),  # the partner knows neither: the lower slot
+        (NEW_SUBMITTED, [], B),
+        (NEW_LISTED, [], B),
+        (NEW_LISTED, [B], C),
+        (OLD_LISTED, [C], B),
+    ],
+)
+def test_of_several_spares_the_one_furthest_on_its_way_is_taken(
+    events: Sequence[Event], lost: Sequence[IPv4Address], best: IPv4Address
+) -> None:
+    move = move_of(world([old(), spare(C, 2), spare(B, 3)], events, lost=lost), OLD_SLOT)
+    assert move
+    assert move.new
+    assert move.new.address == best
+
+
+def test_what_carries_traffic_or_was_retired_is_no_spare() -> None:
+    retired = (*NEW_LISTED, event("retired", 6, [B]))
+    move = move_of(world([old(), new()], retired), OLD_SLOT)
+    assert move
+    assert move.new is None
+
+
+def test_a_spare_that_was_retired_is_to_go() -> None:
+    retired = (*NEW_LISTED, event("retired", 6, [B]))
+    (move,) = under_way(world([old(), new()], retired))
+    assert (move.old and move.old.address, move.new and move.new.address) == (B, A)
+
+
+def test_a_slot_that_was_never_approved_is_where_its_zone_moves_to() -> None:
+    move = move_of(world([old(), new()]), NEW_SLOT)
+    assert move
+    assert (move.old and move.old.slot, move.new and move.new.slot) == (OLD_SLOT, NEW_SLOT)
+
+
+def test_an_approved_spare_by_name_is_what_goes() -> None:
+    move = move_of(world([old(), new()], NEW_LISTED), NEW_SLOT)
+    assert move
+    assert (move.old and move.old.slot, move.new and move.new.slot) == (NEW_SLOT, OLD_SLOT)
+
+
+def test_of_a_free_slot_of_a_known_zone_nothing_is_left() -> None:
+    assert move_of(world([old()]), "use1-az1/7") is None
+    empty = world([old()])
+    assert move_of(empty, f"{next(iter(empty.environment.stacks[0].private_subnets))}/7") is None
+
+
+def test_a_slot_does_not_move_to_itself() -> None:
+    with pytest.raises(ValueError, match="not another slot"):
+        move_of(world([old(), new()]), OLD_SLOT, OLD_SLOT)
+
+
+def test_what_is_left_belongs_to_the_stack_that_has_its_zone() -> None:
+    known = world([old()], left=[B])
+    first = known.environment.stacks[0]
+    second = replace(
+        first, source="stack production.b", addresses=(), private_subnets={"use1-az4": "subnet-4"}
+    )
+    both = replace(known, environment=replace(known.environment, stacks=(first, second)))
+    found = [(move.stack.source, move.old and move.old.address) for move in under_way(both)]
+    assert (first.source, B) in found
+    assert all(source != "stack production.b" for source, _ in found)
