@@ -174,6 +174,19 @@ def test_there_is_no_way_back_to_an_address_that_the_partner_took_off_its_list()
     assert "back to" not in as_text(known, [move])
 
 
+def test_there_is_no_way_back_to_an_address_whose_gateway_is_gone() -> None:
+    known = world([old("spare", gateway=False), new("active", gateway=True)], OLD_LISTED)
+    move = the_move(known)
+    assert move.outcome is ExitCode.FINDING
+    assert "back to" not in as_text(known, [move])
+
+
+@pytest.mark.parametrize("name", ["a call was let in", "it is approved"])
+def test_in_order_no_way_back_is_told(name: str) -> None:
+    known, _ = WAY[name]
+    assert "back to" not in as_text(known, [the_move(known)])
+
+
 def test_an_address_retired_while_it_carries_traffic_is_out_of_order() -> None:
     known = world([old(), new()], [*NEW_LISTED, event("retired", 4, [A])])
     assert the_move(known).outcome is ExitCode.FINDING
