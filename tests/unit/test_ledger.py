@@ -1,4 +1,5 @@
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -193,6 +194,8 @@ def test_the_same_approval_recorded_on_two_branches_is_one_approval() -> None:
         ({"note": "\x1b[31mred"}, "note: must be one line"),
         ({"note": "left\u202eright"}, "note: must be one line"),
         ({"reference": "x" * 2001}, "reference: must be one line"),
+        ({"reference": None}, "reference: must be one line"),
+        ({"submission": ""}, "submission: must be one line"),
     ],
 )
 def test_values_that_no_ledger_may_hold(change: dict[str, object], reason: str) -> None:
@@ -206,6 +209,31 @@ def test_values_that_no_ledger_may_hold(change: dict[str, object], reason: str) 
     }
     with pytest.raises(ValueError, match=reason):
         new_event("production", **{**given, **change})  # type: ignore[arg-type]  # wrong values are the point
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        START.astimezone(timezone(timedelta(hours=2))),
+        START.replace(tzinfo=None),
+        START.replace(microsecond=1),
+        START.astimezone(timezone(timedelta(hours=2))).replace(microsecond=1),
+    ],
+)
+def test_an_event_is_at_a_whole_second_of_utc(at: datetime) -> None:
+    with pytest.raises(ValueError, match="not a whole second in UTC"):
+        replace(event("submitted", 0), at=at)
+
+
+def test_an_approved_address_is_retired_and_one_that_never_was_is_not() -> None:
+    submitted, approved, retired = (
+        event(name, day) for day, name in enumerate(("submitted", "approved", "retired"))
+    )
+    books = ledger(submitted, approved, retired)
+    assert books.entry(AIR, A).standing is Standing.RETIRED
+    assert books.entry(AIR, A).ever_approved
+    with pytest.raises(ImpossibleOrder, match="never approved before"):
+        fold([submitted, retired])
 
 
 def test_the_same_words_in_another_environment_are_another_event() -> None:
