@@ -1,6 +1,5 @@
 """The partner's API: tokens, orders and marketing offers, behind the allow-list."""
 
-import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from sandbox.flexpay.book import Book, Merchant
 from sandbox.flexpay.clock import Clock
 from sandbox.flexpay.gate import Gate, Guard
-from sandbox.flexpay.messages import Answer, Facts, Refused, Request, as_json, envelope
+from sandbox.flexpay.messages import Answer, Facts, Refused, Request, as_json, envelope, parse
 from sandbox.flexpay.order_rules import CREATED, OFFERS, Invalid, Shape, check, ineligible
 from sandbox.flexpay.tokens import Grant, Tokens, basic, bearer
 
@@ -130,7 +129,7 @@ class Api:
         if kind != "application/json":
             raise Refused(envelope(400, "must be application/json", param="header.content-type", facts=facts))
         try:
-            value = json.loads(request.body)
+            value = parse(request.body)
             notes = check(value, shape)
         except (ValueError, RecursionError):
             raise Refused(envelope(400, "not JSON", param="body", facts=facts)) from None

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox.flexpay.files import private_folder, write_private
+from sandbox.flexpay.files import private_folder, readable, write_private
 
 if TYPE_CHECKING:
     import trustme
@@ -58,10 +58,11 @@ class Certificates:
         facts = self._folder / "certificates.json"
         now = datetime.now(UTC)
         if facts.exists():
-            known = json.loads(facts.read_text())
-            renewal = datetime.fromisoformat(known["notAfter"]) - timedelta(days=RENEW_BEFORE_DAYS)
-            if known["names"] == list(self._names) and now < renewal:
-                return
+            with readable(facts):
+                known = json.loads(facts.read_text())
+                renewal = datetime.fromisoformat(known["notAfter"]) - timedelta(days=RENEW_BEFORE_DAYS)
+                if known["names"] == list(self._names) and now < renewal:
+                    return
         authority = self._authority()
         until = now + timedelta(days=VALID_DAYS)
         self._issue(authority, self._folder / "server.pem", self._names, now - timedelta(days=1), until)

@@ -1,5 +1,6 @@
 """One client connection: reads requests, writes answers, and does to the socket what a fault asks."""
 
+import re
 import select
 import socket
 import ssl
@@ -92,7 +93,7 @@ class Connection:
         if "chunked" in headers.get("transfer-encoding", "").lower():
             return self._chunks(deadline)
         length = headers.get("content-length", "0")
-        if not length.isdecimal():
+        if not re.fullmatch(r"[0-9]{1,18}", length):
             raise Malformed(envelope(400, "malformed Content-Length"))
         return self._exactly(int(length), deadline)
 
@@ -100,13 +101,14 @@ class Connection:
         whole = bytearray()
         while True:
             while (end := self._buffer.find(b"\r\n")) < 0:
+                if len(self._buffer) > HEAD_LIMIT:
+                    raise Malformed(envelope(400, "malformed chunk"))
                 self._fill(deadline, started=True)
             size = bytes(self._buffer[:end]).split(b";")[0].strip()
             del self._buffer[: end + 2]
-            try:
-                count = int(size, 16)
-            except ValueError:
-                raise Malformed(envelope(400, "malformed chunk")) from None
+            if not re.fullmatch(rb"[0-9A-Fa-f]{1,16}", size):
+                raise Malformed(envelope(400, "malformed chunk"))
+            count = int(size, 16)
             if count == 0:
                 self._exactly(2, deadline)
                 return bytes(whole)

@@ -52,8 +52,8 @@ class Controls:
         now = self.clock.now()
         name = self.book.merchants[merchant].name
         in_force = now + self.gate.propagation_seconds
-        addresses = tuple(str(IPv4Address(address)) for address in addresses)
-        self.book.allow(Approval(name, address, ticket, now, in_force) for address in addresses)
+        listed = tuple(_address(address) for address in addresses)
+        self.book.allow(Approval(name, address, ticket, now, in_force) for address in listed)
 
     def disallow(self, merchant: str, *addresses: str) -> None:
         """Take addresses off a merchant's allow-list."""
@@ -97,3 +97,10 @@ class Controls:
         finally:
             for fault_id in ids:
                 self.no_fault(fault_id)
+
+
+def _address(text: str) -> str:
+    try:
+        return str(IPv4Address(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IPv4 address") from None

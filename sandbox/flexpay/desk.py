@@ -4,16 +4,15 @@ Plain http, bound to this machine: it stands for the e-mails, tickets and teleph
 review, and for what only tests can do (switches).
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sandbox.flexpay.book import Limits, tuples
 from sandbox.flexpay.controls import Controls
-from sandbox.flexpay.messages import Answer, Refused, Request, as_json
+from sandbox.flexpay.messages import Answer, Refused, Request, as_json, parse
 from sandbox.flexpay.review import NotAccepted, NotYet
-from sandbox.flexpay.submission import parse
 from sandbox.flexpay.switches import Fault
 
 HELP = """Reviewer desk of the Flex Pay stand-in. JSON in, JSON out.
@@ -132,7 +131,7 @@ class Desk:
             _text(raw, "name"),
             _text(raw, "integrationId"),
             _text(raw, "legalEntity"),
-            verticals=raw.get("verticals", ("air", "orderLine")),
+            verticals=_texts(raw, "verticals") if "verticals" in raw else ("air", "orderLine"),
             limits=limits,
         )
         return as_json(201, {"registered": raw["name"]})
@@ -152,7 +151,10 @@ class Desk:
     def _approve(self, request: Request, parts: list[str]) -> Answer:
         raw = _object(request, {"ticket"}, {"addresses", "merchants"})
         decided = self._partner.reviewer.approve(
-            parts[1], _text(raw, "ticket"), addresses=raw.get("addresses"), merchants=raw.get("merchants")
+            parts[1],
+            _text(raw, "ticket"),
+            addresses=_texts(raw, "addresses") if "addresses" in raw else None,
+            merchants=_texts(raw, "merchants") if "merchants" in raw else None,
         )
         return as_json(200, _brief(decided))
 
@@ -172,7 +174,8 @@ class Desk:
 
     def _allow(self, request: Request, parts: list[str]) -> Answer:
         raw = _object(request, {"addresses"}, {"ticket"})
-        self._partner.allow(parts[1], *raw["addresses"], ticket=raw.get("ticket", "BY-HAND"))
+        ticket = _text(raw, "ticket") if "ticket" in raw else "BY-HAND"
+        self._partner.allow(parts[1], *_texts(raw, "addresses"), ticket=ticket)
         return as_json(200, {"allowed": sorted(self._partner.book.approved_for(parts[1]))})
 
     def _disallow(self, request: Request, parts: list[str]) -> Answer:
@@ -200,7 +203,10 @@ class Desk:
 
     def _clock(self, request: Request, parts: list[str]) -> Answer:
         raw = _object(request, {"advanceSeconds"}, set())
-        self._partner.advance(float(raw["advanceSeconds"]))
+        seconds = raw["advanceSeconds"]
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+            raise ValueError(f"advanceSeconds: {seconds!r} is not a number")
+        self._partner.advance(seconds)
         return as_json(200, {"now": self._partner.clock.today().isoformat(timespec="seconds")})
 
     def _forget(self, request: Request, parts: list[str]) -> Answer:
@@ -218,7 +224,16 @@ def _limits(given: Any) -> Limits:
             raise ValueError(f"limits.{name} is not known; known are {', '.join(usual)}")
         if type(value) is not type(usual[name]):
             raise ValueError(f"limits.{name}: {value!r} is not possible; it is {usual[name]!r} by default")
+        if name in ("min_price", "max_price") and not _dollars(value):
+            raise ValueError(f"limits.{name}: {value!r} is not an amount such as {usual[name]!r}")
     return Limits(**tuples(given))
+
+
+def _dollars(text: str) -> bool:
+    try:
+        return Decimal(text).is_finite()
+    except InvalidOperation:
+        return False
 
 
 def _brief(submission: Mapping[str, Any]) -> dict[str, Any]:
@@ -238,9 +253,9 @@ def _problem(status: int, *reasons: str) -> Answer:
 def _object(request: Request, required: set[str], optional: set[str] | None) -> dict[str, Any]:
     """Return the JSON object of a body; ``optional`` None allows any further member."""
     try:
-        raw = json.loads(request.body or b"{}")
-    except (ValueError, RecursionError):
-        raise Refused(_problem(400, "the body is not JSON")) from None
+        raw = parse(request.body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise Refused(_problem(400, f"the body is not JSON: {error}")) from None
     if not isinstance(raw, dict):
         raise Refused(_problem(400, "the body is not a JSON object"))
     missing = sorted(required - raw.keys())
@@ -255,4 +270,11 @@ def _text(raw: Mapping[str, Any], name: str) -> str:
     value = raw[name]
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{name} must be a non-empty string")
+    return value
+
+
+def _texts(raw: Mapping[str, Any], name: str) -> list[str]:
+    value = raw[name]
+    if not isinstance(value, list) or not all(isinstance(one, str) and one.strip() for one in value):
+        raise ValueError(f"{name} must be an array of non-empty strings, not {value!r}")
     return value

@@ -36,7 +36,7 @@ class Gate:
         known: dict[str, tuple[str, Callable[[Any], bool]]] = {
             "refusal": ("refusal", lambda value: value in get_args(Refusal)),
             "enforce": ("enforce", lambda value: isinstance(value, bool)),
-            "gated": ("gated", lambda value: set(value) <= {"token", "orders"}),
+            "gated": ("gated", _halves),
             "propagationSeconds": ("propagation_seconds", _seconds),
             "latencySeconds": ("latency_seconds", _seconds),
         }
@@ -99,6 +99,10 @@ class Guard:
     @staticmethod
     def _half(endpoint: str) -> str:
         return "token" if endpoint == "token" else "orders"
+
+
+def _halves(value: Any) -> bool:
+    return isinstance(value, list) and all(one in ("token", "orders") for one in value)
 
 
 def _seconds(value: Any) -> bool:

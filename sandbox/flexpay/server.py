@@ -26,7 +26,7 @@ ANYWHERE = ("127.0.0.1", "0.0.0.0")  # noqa: S104 - compared with, not bound to
 
 
 class PortTaken(Exception):  # noqa: N818 - it says what happened
-    """A port that was asked for by number belongs to another program."""
+    """The port that was asked for, or any on that address, is not to be had."""
 
 
 class Partner(Controls):
@@ -123,7 +123,10 @@ class Partner(Controls):
         except OSError as error:
             if fixed:
                 raise PortTaken(f"port {fixed} on {address}: {error.strerror}") from error
-            listener.bind(address, 0)
+            try:
+                listener.bind(address, 0)
+            except OSError as other:
+                raise PortTaken(f"no port on {address}: {other.strerror}") from other
             self.moved_ports.append(name)
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from urllib.parse import quote, urlencode
 
 from sandbox.flexpay.messages import Answer, Request, envelope, page
 from sandbox.flexpay.switches import Fault
@@ -20,11 +21,11 @@ def spoil(faults: Sequence[Fault], request: Request, real: Callable[[], Answer])
 def _spoil(answer: Answer, fault: Fault, request: Request) -> Answer:
     status = fault.status or answer.status
     if fault.location is not None:
-        query = "&".join(f"{name}={value}" for name, values in request.query.items() for value in values)
-        target = fault.location.replace("{path}", request.path + (f"?{query}" if query else ""))
+        query = urlencode(request.query, doseq=True)
+        target = fault.location.replace("{path}", quote(request.path) + (f"?{query}" if query else ""))
         answer = Answer(fault.status or 302, b"", headers={"Location": target})
     elif fault.text is not None:
-        answer = Answer(status, fault.text.encode(), "text/plain")
+        answer = Answer(status, fault.text.encode(errors="surrogatepass"), "text/plain")
     elif fault.body is not None:
         answer = _body(fault, answer, status)
     elif fault.status is not None:

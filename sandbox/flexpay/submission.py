@@ -32,22 +32,6 @@ class Package:
     entries: tuple[Entry, ...]
 
 
-def parse(text: bytes) -> Any:
-    """Parse JSON strictly: UTF-8, no duplicate keys, no NaN. Raises ValueError saying what is wrong."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            twice = sorted({name for name, _ in pairs if [key for key, _ in pairs].count(name) > 1})
-            raise ValueError(f"the member {', '.join(twice)} occurs twice in one object")
-        return found
-
-    def refuse(constant: str) -> Any:
-        raise ValueError(f"{constant} is not JSON")
-
-    return json.loads(text.decode("utf-8"), object_pairs_hook=once, parse_constant=refuse)
-
-
 def digest(document: Mapping[str, Any]) -> str:
     """Return the digest that the schema's ``covers`` describes."""
     covered = {name: value for name, value in document.items() if name != "digest"}

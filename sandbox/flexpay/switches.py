@@ -30,6 +30,8 @@ PARTNER = ("token", "orders", "order", "offers", "unknown")
 ECHOES = ("echo-1", "echo-2")
 ENDPOINTS = ("any", *PARTNER, *ECHOES)
 HUGE = 64 * 2**20
+SKEW = 10**9
+"""About thirty years."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,25 @@ class Fault:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name}: {value!r} is not a whole number from 1")
+        self._can_be_sent()
         if self.delay < 0 or self.piece < 1 or self.size < 0:
             raise ValueError("delay and size cannot be negative, piece is at least 1")
         if self.of_connection and (self.replaces_answer or self.set or self.remove):
             raise ValueError("a fault of the connection cannot change an answer as well; set two faults")
         if self.port and (self.peer or self.nth or self.times):
             raise ValueError("a port is closed for everybody until the fault is taken away")
+
+    def _can_be_sent(self) -> None:
+        if not abs(self.date_skew) <= SKEW:
+            raise ValueError(f"date_skew: {self.date_skew} is more than {SKEW} seconds, which no date shows")
+        for name, text in (("content_type", self.content_type), ("location", self.location)):
+            if text is not None and not _fits_a_header(text):
+                raise ValueError(f"{name}: {text!r} cannot stand in a header: printable ASCII only")
+        for name, text in self.headers.items():
+            if not (_fits_a_header(name) and _fits_a_header(text)):
+                raise ValueError(
+                    f"headers: {name!r}: {text!r} cannot stand in a header: printable ASCII only"
+                )
 
     @property
     def of_connection(self) -> bool:
@@ -290,6 +305,10 @@ def _means(named: str, endpoint: str) -> bool:
 
 def _listens(named: str, listener: str) -> bool:
     return named == listener or (listener == "partner" and named in ("any", *PARTNER))
+
+
+def _fits_a_header(text: Any) -> bool:
+    return isinstance(text, str) and text.isascii() and text.isprintable()
 
 
 def camel(name: str) -> str:

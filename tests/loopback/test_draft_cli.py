@@ -14,7 +14,8 @@ import pytest
 
 from onboarding.allowlist.submission import faults
 from sandbox.flexpay.book import Merchant as KnownMerchant
-from sandbox.flexpay.submission import examine, parse
+from sandbox.flexpay.messages import parse
+from sandbox.flexpay.submission import examine
 from sandbox.flexpay.submission_addresses import Known
 from tests.loopback.aws_standin import Aws
 from tests.loopback.toolkit import Toolkit, log_in, toolkit

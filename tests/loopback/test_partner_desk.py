@@ -166,7 +166,34 @@ def test_what_comes_back_is_not_kept(partner: Partner) -> None:
         ("POST", "/submissions/ID/approve", {"ticket": "F", "merchants": []}, "at least one merchant"),
         ("POST", "/submissions/ID/reject", {"ticket": "FP-1"}, "reason is missing"),
         ("POST", "/merchants/acme-boats/credentials", None, "acme-boats is not known"),
-        ("POST", "/merchants/acme-air/allow-list", {"addresses": ["10.0.0.0/8"]}, "10.0.0.0/8"),
+        (
+            "POST",
+            "/merchants/acme-air/allow-list",
+            {"addresses": ["10.0.0.0/8"]},
+            "'10.0.0.0/8' is not an IPv4",
+        ),
+        ("POST", "/merchants/acme-air/allow-list", {"addresses": "127.0.0.1"}, "addresses must be an array"),
+        (
+            "POST",
+            "/merchants/acme-air/allow-list",
+            {"addresses": [5]},
+            "addresses must be an array of non-empty",
+        ),
+        ("POST", "/merchants/acme-air/allow-list", {"addresses": [LISTED], "ticket": 5}, "ticket must be a"),
+        ("POST", "/submissions/ID/approve", {"ticket": "F", "addresses": 5}, "addresses must be an array"),
+        ("POST", "/merchants", SOMEBODY | {"verticals": "air"}, "verticals must be an array"),
+        (
+            "POST",
+            "/merchants",
+            SOMEBODY | {"limits": {"min_price": "abc"}},
+            "limits.min_price: 'abc' is not an",
+        ),
+        (
+            "POST",
+            "/merchants",
+            SOMEBODY | {"limits": {"max_price": "NaN"}},
+            "limits.max_price: 'NaN' is not an",
+        ),
         (
             "POST",
             "/merchants",
@@ -185,8 +212,13 @@ def test_what_comes_back_is_not_kept(partner: Partner) -> None:
         ("DELETE", "/switches/fault-7", None, "fault-7 is not known"),
         ("GET", "/nowhere", None, "no such route"),
         ("POST", "/clock", {"advanceSeconds": 1e300}, "clock cannot be moved by 1e.300 s"),
-        ("POST", "/clock", {"advanceSeconds": math.nan}, "clock cannot be moved"),
-        ("PATCH", "/switches", {"propagationSeconds": math.inf}, "inf is not possible"),
+        ("POST", "/clock", {"advanceSeconds": math.nan}, "the body is not JSON: NaN is not JSON"),
+        ("POST", "/clock", {"advanceSeconds": "60"}, "advanceSeconds: '60' is not a number"),
+        ("POST", "/clock", {"advanceSeconds": True}, "advanceSeconds: True is not a number"),
+        ("PATCH", "/switches", {"propagationSeconds": math.inf}, "Infinity is not JSON"),
+        ("PATCH", "/switches", {"gated": ""}, "gated: '' is not possible"),
+        ("PATCH", "/switches", {"gated": 5}, "gated: 5 is not possible"),
+        ("PATCH", "/switches", {"gated": [["token"]]}, "gated: .* is not possible"),
         ("POST", "/merchants", SOMEBODY | {"limits": [1]}, "limits must be an object"),
         ("POST", "/merchants", SOMEBODY | {"limits": {"minPrice": "1"}}, "limits.minPrice is not known"),
         ("POST", "/merchants", SOMEBODY | {"limits": {"min_price": None}}, "limits.min_price: None is not"),
@@ -198,7 +230,8 @@ def test_the_desk_says_what_is_wrong(
     submission = ask(partner, "POST", "/submissions", package(partner))
     with pytest.raises(SaysNo, match=reason):
         ask(partner, method, path.replace("ID", submission["id"]), value)
-    assert ask(partner, "GET", "/state")["submissions"] == [submission]
+    state = ask(partner, "GET", "/state")
+    assert (state["submissions"], state["allowList"]["acme-air"]) == ([submission], [])
     assert abs(partner.clock.offset) < 1
 
 
@@ -259,6 +292,29 @@ def test_a_port_that_speaks_otherwise_is_told(
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         assert desk_client.main(["--desk", url, "state"]) == code
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_a_desk_that_nobody_serves_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    assert desk_client.main(["--desk", url, "state"]) == 4
+    assert f"error: no desk answers at {url}: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["issue", "--merchant", "acme air"], 1, "- acme air is not known"),
+        (["approve", "SUB/1?x", "--ticket", "FP-1"], 1, "no such route"),
+        (["switch", "--fault", "{x"], 2, "error: --fault is not JSON: "),
+        (["switch", "enforce"], 2, "error: enforce: a setting is NAME=VALUE"),
+    ],
+)
+def test_what_was_typed_wrongly_is_not_taken_for_another_program(
+    partner: Partner, arguments: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert desk_client.main(["--desk", partner.desk, *arguments]) == code
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kept", ["{", "[]", '{"ports": {}}'])

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from sandbox.flexpay.book import Merchant
-from sandbox.flexpay.submission import COVERS, digest, examine, parse
+from sandbox.flexpay.messages import parse
+from sandbox.flexpay.submission import COVERS, digest, examine
 from sandbox.flexpay.submission_addresses import Known
 
 Document = dict[str, Any]

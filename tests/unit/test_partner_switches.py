@@ -1,6 +1,7 @@
 """Which call a fault strikes, and which faults are refused."""
 
 import json
+import math
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -91,6 +92,13 @@ def test_a_fault_taken_away_strikes_no_more() -> None:
         ({"set": []}, "wrong type"),
         ({"remove": "expires_in"}, "wrong type"),
         ({"processed": "yes"}, "not true or false"),
+        ({"dateSkew": 1e18}, "which no date shows"),
+        ({"dateSkew": math.inf}, "which no date shows"),
+        ({"headers": {"X": "€"}}, "cannot stand in a header"),
+        ({"headers": {"X": 5}}, "cannot stand in a header"),
+        ({"headers": {"X": "a\r\nSet-Cookie: b"}}, "cannot stand in a header"),
+        ({"contentType": "€"}, "content_type: '€' cannot stand in a header"),
+        ({"location": "http://€{path}"}, "location: .* cannot stand in a header"),
     ],
 )
 def test_a_fault_that_cannot_be_is_refused_with_the_reason(raw: Any, expected: str) -> None:
@@ -187,3 +195,14 @@ def test_the_manual_names_every_field_and_its_examples_are_faults() -> None:
         *FLAWS,
     ):
         assert f"`{value}`" in manual, value
+
+
+def test_whatever_was_called_a_redirect_to_it_can_be_sent() -> None:
+    asked = Request("GET", "/a €\r\n", {"q": ["é&"]}, {}, b"", PEER)
+    answer = spoil([Fault(location="http://elsewhere{path}")], asked, lambda: Answer(200))
+    assert answer.headers["Location"] == "http://elsewhere/a%20%E2%82%AC%0D%0A?q=%C3%A9%26"
+
+
+def test_a_text_goes_out_word_for_word_even_where_it_is_no_unicode() -> None:
+    asked = Request("GET", "/", {}, {}, b"", PEER)
+    assert spoil([Fault(text="\ud800")], asked, lambda: Answer(200)).body == b"\xed\xa0\x80"
