@@ -10,7 +10,7 @@ from pathlib import Path
 from sandbox.flexpay import desk_client
 from sandbox.flexpay.api import PREFIX
 from sandbox.flexpay.lifetime import told_to_end
-from sandbox.flexpay.log import one_line
+from sandbox.flexpay.log import tell
 from sandbox.flexpay.server import ENVIRONMENT, Partner, PortTaken
 
 DESCRIPTION = """\
@@ -58,7 +58,7 @@ def _prepare(partner: Partner, options: argparse.Namespace) -> None:
         partner.register(name, integration_id, legal_entity)
     partner.gate.change({"latencySeconds": options.latency})
     if options.verbose:
-        partner.calls.watch(lambda call: print(one_line(call), file=sys.stderr, flush=True))
+        partner.calls.watch(lambda call: tell(call, sys.stderr))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,4 +97,8 @@ def merchant(text: str) -> tuple[str, str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)

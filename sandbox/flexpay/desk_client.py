@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import urllib.error
 import urllib.request
@@ -9,12 +10,13 @@ from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 from sandbox.flexpay.files import STATE, readable
 
 EPILOG = """\
 Product goes to stdout as JSON, reasons go to stderr. Exit code 0: done; 1: the desk says no (its
-reasons on stderr); 2: wrong usage; 4: no desk answers.
+reasons on stderr); 2: wrong usage; 4: no desk answers, or its answer cannot be written.
 
 example:
   python -m sandbox.flexpay desk --state DIR submit package.json
@@ -45,8 +47,9 @@ def call(desk: str, method: str, path: str, value: Any = None, *, raw: bytes | N
         with error:
             said = _said(desk, error)
         raise SaysNo(said.get("reasons", [str(said)])) from None
-    except ConnectionError as error:
-        raise urllib.error.URLError(error) from error
+    except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
+        why = getattr(error, "reason", error)
+        raise urllib.error.URLError(f"no desk answers at {desk}: {why}") from error
     except HTTPException as error:
         raise ValueError(f"{desk} is no reviewer desk: it speaks no http") from error
 
@@ -69,10 +72,19 @@ def main(arguments: Sequence[str]) -> int:
         for reason in no.reasons:
             print(f"- {reason}", file=sys.stderr)
         return 1
+    except urllib.error.URLError as error:
+        print(f"error: {error.reason}", file=sys.stderr)
+        return 4
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 4 if isinstance(error, urllib.error.URLError) else 2
-    print(json.dumps(answer, indent=None if options.command == "issue" else 2))
+        return 2
+    try:
+        print(json.dumps(answer, indent=None if options.command == "issue" else 2), flush=True)
+    except OSError as error:
+        # what is still buffered must not raise at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"error: the desk did it, its answer was not written: {error.strerror}", file=sys.stderr)
+        return 4
     return 0
 
 
@@ -90,10 +102,10 @@ def _request(options: argparse.Namespace) -> tuple[str, str, dict[str, Any] | No
     wanted: dict[str, Any]
     match options.command:
         case "approve":
-            path = f"/submissions/{options.submission}/approve"
+            path = f"/submissions/{_part(options.submission)}/approve"
             wanted = {"ticket": options.ticket, "addresses": options.address, "merchants": options.merchant}
         case "reject":
-            path = f"/submissions/{options.submission}/reject"
+            path = f"/submissions/{_part(options.submission)}/reject"
             wanted = {"ticket": options.ticket, "reason": options.reason}
         case "register":
             path = "/merchants"
@@ -103,9 +115,9 @@ def _request(options: argparse.Namespace) -> tuple[str, str, dict[str, Any] | No
                 "legalEntity": options.legal_entity,
             }
         case "issue":
-            path, wanted = f"/merchants/{options.merchant}/credentials", {}
+            path, wanted = f"/merchants/{_part(options.merchant)}/credentials", {}
         case "revoke":
-            return "DELETE", f"/credentials/{options.client_id}", None
+            return "DELETE", f"/credentials/{_part(options.client_id)}", None
         case listing:
             return "GET", f"/{listing}", None
     return "POST", path, {name: value for name, value in wanted.items() if value is not None}
@@ -115,11 +127,25 @@ def _switch(desk: str, options: argparse.Namespace) -> Any:
     if options.sound:
         return call(desk, "DELETE", "/switches")
     if options.fault:
-        return call(desk, "POST", "/switches", json.loads(options.fault))
+        return call(desk, "POST", "/switches", _json(options.fault))
     if options.setting:
+        if without := [text for text in options.setting if "=" not in text]:
+            raise ValueError(f"{' '.join(without)}: a setting is NAME=VALUE")
         pairs = [text.partition("=") for text in options.setting]
         return call(desk, "PATCH", "/switches", {name: _value(value) for name, _, value in pairs})
     return call(desk, "GET", "/switches")
+
+
+def _part(text: str) -> str:
+    """Return a name as one part of a path, whatever was typed."""
+    return quote(text, safe="")
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"--fault is not JSON: {error}") from error
 
 
 def _value(text: str) -> Any:

@@ -1,6 +1,8 @@
 """One line per call, for people."""
 
+import os
 from datetime import datetime
+from typing import TextIO
 
 from sandbox.flexpay.calls import Call
 
@@ -18,4 +20,23 @@ def one_line(call: Call) -> str:
         parts.append("not on the allow-list")
     if call.faulty:
         parts.append("(by a switch)")
-    return "  ".join(parts) + "".join(f"\n          {note}" for note in call.notes)
+    return "\n          ".join(map(_shown, ("  ".join(parts), *call.notes)))
+
+
+def tell(call: Call, stream: TextIO) -> None:
+    """Write a call's line, on the thread that is to answer the call."""
+    say(one_line(call), stream)
+
+
+def say(line: str, stream: TextIO) -> None:
+    """Write a line; that nobody reads any more is no reason to leave a caller without an answer."""
+    try:
+        print(line, file=stream, flush=True)
+    except OSError:
+        # what is still buffered must not raise at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _shown(text: str) -> str:
+    """Return what a caller made up so that it stays on its line and leaves the terminal as it is."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

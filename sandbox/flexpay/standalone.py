@@ -15,7 +15,7 @@ from pathlib import Path
 from sandbox.flexpay.api import PREFIX, TOKEN_PATH
 from sandbox.flexpay.files import readable, write_private
 from sandbox.flexpay.lifetime import told_to_end
-from sandbox.flexpay.log import one_line
+from sandbox.flexpay.log import say, tell
 from sandbox.flexpay.server import Partner, PortTaken
 
 STATE = Path(".sandbox/partner-alone")
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             partner.register(MERCHANT, INTEGRATION_ID, LEGAL_ENTITY)
             partner.allow(MERCHANT, SOURCE, *options.allow)
             client_id = _credentials(partner, folder)
-            partner.calls.watch(lambda call: print(one_line(call), flush=True))
+            partner.calls.watch(lambda call: tell(call, sys.stdout))
             partner.start()
             print(_welcome(partner, client_id, folder, options), flush=True)
             told.wait()
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     created = partner.calls.orders_created()
-    print(f"\nended. Orders created: {created}. State and trust stay in {options.state}")
+    say(f"\nended. Orders created: {created}. State and trust stay in {options.state}", sys.stdout)
     return 0
 
 

@@ -5,22 +5,27 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http import client as http_client
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from sandbox.flexpay import __main__ as command
 from sandbox.flexpay import standalone
 from sandbox.flexpay.book import Book
+from sandbox.flexpay.calls import Call
 from sandbox.flexpay.certificates import Certificates
 from sandbox.flexpay.desk_client import call
 from sandbox.flexpay.files import NotOurs, write_private
+from sandbox.flexpay.log import one_line
 from sandbox.flexpay.server import Partner, PortTaken, running
 from tests.loopback.partner_client import LISTED, MERCHANT, ORDERS, an_order, bearer, order_call, token_call
 from tests.loopback.partner_client import call as http
@@ -202,6 +207,16 @@ def test_the_clock_stays_where_it_was_moved(tmp_path: Path) -> None:
         assert token_call(partner, client).status == 200
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"names": []}'])
+def test_what_is_kept_about_certificates_is_named_when_it_cannot_be_read(
+    tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Certificates(tmp_path / "state" / "tls")
+    write_private(tmp_path / "state" / "tls" / "certificates.json", content)
+    assert command.main(["--state", str(tmp_path / "state")]) == 2
+    assert "certificates.json is not readable" in capsys.readouterr().err
+
+
 def test_trust_outlives_the_certificate(tmp_path: Path) -> None:
     authority = Certificates(tmp_path / "tls").ca.read_bytes()
     server = (tmp_path / "tls" / "server.pem").read_bytes()
@@ -223,7 +238,7 @@ def test_trust_outlives_the_certificate(tmp_path: Path) -> None:
         (["--port", "99999"], "port must be 0-65535"),
         (["--latency", "-1"], "latencySeconds"),
         (["--prefix", "api/checkout"], "'api/checkout' does not begin with a slash"),
-        (["--bind", "203.0.113.1"], "203.0.113.1|assign"),
+        (["--bind", "203.0.113.1"], "error: no port on 203.0.113.1: "),
     ],
 )
 def test_wrong_usage_is_told(arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -258,3 +273,45 @@ def test_developers_get_a_partner_that_works_at_once(tmp_path: Path) -> None:
         assert again.splitlines()[:6] == welcome.splitlines()[:6]
         assert json.loads((state / "credentials.json").read_text()) == client
         end(child, signal.SIGTERM)
+
+
+def test_a_reader_that_went_away_costs_no_caller_an_answer(tmp_path: Path) -> None:
+    state = tmp_path / "alone"
+    with process("sandbox.flexpay.standalone", "--state", str(state)) as child:
+        greeting(child)
+        assert child.stdout is not None
+        child.stdout.close()
+        desk = json.loads((state / "state.json").read_text())["ports"]["desk"]
+        partner = call(f"http://127.0.0.1:{desk}", "GET", "/state")
+        trust = ssl.create_default_context(cafile=partner["ca"])
+        for _ in range(2):
+            caller = http_client.HTTPSConnection(urlsplit(partner["url"]).netloc, timeout=5, context=trust)
+            with closing(caller):
+                caller.request("GET", "/nowhere")
+                assert caller.getresponse().status == 404
+        child.send_signal(signal.SIGINT)
+        assert child.stderr is not None
+        assert (child.stderr.read(), child.wait(10)) == ("", 0)
+
+
+def test_what_a_caller_makes_up_stays_on_its_line() -> None:
+    made_up = Call(
+        0.0, "partner", LISTED, "unknown", "GET", "/a\n\x1b[31m\ud800é", 404, notes=("body.\r\ud800",)
+    )
+    first, second = one_line(made_up).split("\n")
+    assert first.endswith(r"GET /a\n\x1b[31m\ud800é  404")
+    assert second.strip() == r"body.\r\ud800"
+
+
+def test_the_desks_answer_that_cannot_be_written_is_no_traceback(tmp_path: Path) -> None:
+    with running(tmp_path / "state", merchants=[MERCHANT]), Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "sandbox.flexpay", "desk", "--state", str(tmp_path / "state"), "state"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+    assert done.returncode == 4
+    assert done.stderr == "error: the desk did it, its answer was not written: No space left on device\n"
