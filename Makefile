@@ -90,5 +90,5 @@ lock: $(READY) ## Pin requirements*.in again, with hashes and without index addr
 	done
 
 clean: ## Remove what make made here; the built pulumi CLI stays in the user's cache
-	@test ! -x $(PY) || $(PY) -m sandbox stop --purge 2>/dev/null || true
+	@test ! -e $(READY) || $(PY) -m sandbox stop --purge
 	rm -rf .venv .venv-* .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

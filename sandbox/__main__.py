@@ -65,7 +65,11 @@ def shell(project: Project = Path()) -> None:
         "exit leaves it"
     )
     program = os.environ.get("SHELL", "/bin/sh")
-    finished = subprocess.run([program], env=world.environment(os.environ), cwd=world.project, check=False)
+    environment = world.environment(os.environ)
+    try:
+        finished = subprocess.run([program], env=environment, cwd=world.project, check=False)
+    except OSError as error:
+        raise WorldError(f"SHELL={program} cannot be run: {error.strerror}") from error
     sys.exit(finished.returncode)
 
 
@@ -73,7 +77,10 @@ def shell(project: Project = Path()) -> None:
 def status(project: Project = Path()) -> None:
     """Print what runs where, as JSON; exit 1 when something is not running."""
     running = World(project).running()
-    print(json.dumps({name: {"pid": item.pid, **item.ready} for name, item in running.items()}, indent=2))
+    print(
+        json.dumps({name: {"pid": item.pid, **item.ready} for name, item in running.items()}, indent=2),
+        flush=True,
+    )
     if {"aws", "partner"} - running.keys():
         raise typer.Exit(1)
 
@@ -114,8 +121,11 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _terminated)
     try:
         app(prog_name="python -m sandbox")
-    except WorldError as problem:
+    except (WorldError, OSError) as problem:
         _say(f"error: {problem}")
+        if isinstance(problem, OSError):
+            # stdout may be what failed, and what is still buffered must not raise at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
         _say("interrupted")

@@ -49,6 +49,7 @@ class World:
         self.project = project.resolve()
         self.state = self.project / ".sandbox"
         self.stack_file = self.project / "stacks" / f"Pulumi.{STACK}.yaml"
+        self.ledger = self.project / "allowlist" / f"{STACK}.yaml"
         self._say = say
         self._children: list[subprocess.Popen[bytes]] = []
         """What this object started itself; they outlive it unless ``stop`` is called."""
@@ -62,6 +63,11 @@ class World:
             raise WorldError(f"{self.project} is no Pulumi project: it has no Pulumi.yaml; name one with -C")
         if self.stack_file.exists():
             self._stack()  # before anything is started for it
+        if self.ledger.exists() and not (self.state / "aws.state").exists():
+            raise WorldError(
+                f"{self.ledger} is of a sandbox whose state is gone, and its addresses with it: "
+                "`python -m sandbox stop --purge` forgets it as well"
+            )
         with self._locked():
             self._make_folders()
             pulumi = prepare_bin(self.state / "bin", provider=self._plugin_folder())
@@ -80,19 +86,19 @@ class World:
 
     def stop(self, *, purge: bool = False) -> None:
         """End the processes that ``start`` began; with ``purge`` forget everything they made."""
-        if not self.state.exists():
-            return
-        with self._locked():
-            for name, service in self.running().items():
-                self._say(f"stopping the {name} stand-in")
-                end(service)
-            for child in self._children:
-                child.wait(STOP_SECONDS)
-            (self.state / "world.json").unlink(missing_ok=True)
-        if purge:
-            shutil.rmtree(self.state)
+        if self.state.exists():
+            with self._locked():
+                for name, service in self.running().items():
+                    self._say(f"stopping the {name} stand-in")
+                    end(service)
+                for child in self._children:
+                    child.wait(STOP_SECONDS)
+                (self.state / "world.json").unlink(missing_ok=True)
+        if purge:  # also what is left of a sandbox whose state somebody removed by hand
+            if self.state.exists():
+                shutil.rmtree(self.state)
             self.stack_file.unlink(missing_ok=True)
-            (self.project / "allowlist" / f"{STACK}.yaml").unlink(missing_ok=True)
+            self.ledger.unlink(missing_ok=True)
             # proofs of other environments are not the sandbox's to forget
             shutil.rmtree(self.project / ".flexpay" / "proof" / STACK, ignore_errors=True)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sandbox import __main__ as command
 from sandbox.engine.errors import EngineError
 from sandbox.world import World, WorldError
 
@@ -96,6 +97,23 @@ def test_forgetting_the_sandbox_forgets_nothing_else(tmp_path: Path) -> None:
     assert not world.state.exists()
 
 
+def test_what_outlived_the_sandboxs_state_is_forgotten_too_and_stands_in_the_way_until_then(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path)
+    (tmp_path / "Pulumi.yaml").touch()
+    for path in (world.ledger, world.stack_file):
+        path.parent.mkdir()
+    world.ledger.touch()
+    with pytest.raises(
+        WorldError, match=r"allowlist/sandbox\.yaml is of a sandbox whose state is gone.*--purge"
+    ):
+        world.start()
+    world.stack_file.touch()
+    world.stop(purge=True)
+    assert [path.exists() for path in (world.ledger, world.stack_file, world.state)] == [False] * 3
+
+
 def test_stopping_what_never_ran_makes_nothing(tmp_path: Path) -> None:
     World(tmp_path).stop(purge=True)
     assert list(tmp_path.iterdir()) == []
@@ -110,6 +128,10 @@ def sandbox(*arguments: str, prelude: str = "") -> "subprocess.CompletedProcess[
 
 
 class TestWhatCannotBeUsed:
+    def test_a_full_disk_is_said_in_words(self, tmp_path: Path) -> None:
+        said = sandbox("status", "-C", str(tmp_path), prelude="exec >/dev/full;")
+        assert (said.returncode, said.stderr) == (1, "error: [Errno 28] No space left on device\n")
+
     def test_a_folder_that_is_no_project_is_named_and_left_as_it_was(self, tmp_path: Path) -> None:
         said = sandbox("start", "-C", str(tmp_path))
         assert (said.returncode, said.stdout) == (1, "")
@@ -117,6 +139,13 @@ class TestWhatCannotBeUsed:
             f"error: {tmp_path} is no Pulumi project: it has no Pulumi.yaml; name one with -C\n"
         )
         assert list(tmp_path.iterdir()) == []
+
+    def test_a_shell_that_is_none_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SHELL", f"{tmp_path}/nush")
+        monkeypatch.setattr(World, "start", lambda world: {})
+        monkeypatch.setattr(World, "environment", lambda world, base: dict(base))
+        with pytest.raises(WorldError, match=f"SHELL={tmp_path}/nush cannot be run: No such file"):
+            command.shell(tmp_path)
 
     @pytest.mark.parametrize(
         ("written", "said"),
