@@ -71,7 +71,7 @@ def test_it_can_be_run_again_at_once_and_changes_nothing(story: Story) -> None:
     again = play(story.project.folder)
     assert again.code == 0, again.output
     assert_calm(again.output)
-    assert re.search(r"43 unchanged|\d+ unchanged", again.output)
+    assert re.search(r"\d+ unchanged", again.output)
     assert "created" not in again.output.partition("3/6")[0]
     assert (story.project.outputs(), story.project.allocated(), story.desk("state")["merchants"]) == before
 

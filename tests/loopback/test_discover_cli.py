@@ -41,6 +41,7 @@ def test_discover_finds_every_address_of_a_deployed_environment(toolkit: Toolkit
     assert said.code == 0, said.err
     (vpc,) = said.json["vpcs"]
     assert vpc["addresses"] == sorted(toolkit.world.ips, key=lambda one: tuple(map(int, one.split("."))))
+    assert len(vpc["exits"]) == len(toolkit.world.ips)
     assert all(one["kind"] == "nat-gateway" and one["zones"] for one in vpc["exits"])
     assert said.json["findings"] == []
 
