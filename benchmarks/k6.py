@@ -46,7 +46,8 @@ def find(say: Say) -> tuple[Path | None, str]:
     return kept, f"k6 {VERSION}"
 
 
-def command(k6: Path, merchants: int) -> list[str]:
+def command(k6: Path, merchants: int, at_once: int) -> list[str]:
     """Return the command that makes the calls of `verify` once; FACTS names the file it reads."""
     quiet = ["--quiet", "--no-usage-report", "--summary-mode=disabled"]
-    return [str(k6), "run", *quiet, "--env", f"MERCHANTS={merchants}", str(SCRIPT)]
+    told = ["--env", f"MERCHANTS={merchants}", "--env", f"AT_ONCE={min(merchants, at_once)}"]
+    return [str(k6), "run", *quiet, *told, str(SCRIPT)]

@@ -193,7 +193,7 @@ def measure(say: Say, *, count: int = 200, rounds: int = 5) -> Result:
         verify += ["-C", name, "--source-address", SOURCE, "--concurrency", str(CONCURRENCY)]
         plain = [sys.executable, f"{name}/plain.py", f"{name}/facts.json"]
         say("one merchant")
-        others = [plain, *([k6.command(found, 1)] if found else [])]
+        others = [plain, *([k6.command(found, 1, CONCURRENCY)] if found else [])]
         ours, *theirs = in_turns(rounds, [*verify, "-m", merchants[0]], *others)
         what = "one merchant, all local checks"
         beside = "over a plain `requests` script"
@@ -202,7 +202,7 @@ def measure(say: Say, *, count: int = 200, rounds: int = 5) -> Result:
             figures.append(Figure(what, ratios(ours, theirs[1]), at_most=1, beside=f"over {about}"))
             say(f"{SOME} merchants, also with k6")
             some = [*verify, *(part for one in merchants[:SOME] for part in ("-m", one))]
-            ours, of_k6 = in_turns(rounds // 2, some, k6.command(found, SOME))
+            ours, of_k6 = in_turns(rounds, some, k6.command(found, SOME, CONCURRENCY))
             figures.append(
                 Figure(f"{SOME} merchants", ratios(ours, of_k6), at_most=1, beside=f"over {about}")
             )
@@ -231,7 +231,8 @@ BENCHMARK = Benchmark(
     claim="A proof costs little more than the calls of which it consists, for one merchant and for hundreds.",
     how="cold processes; the partner stand-in answers every call after "
     f"{DELAY_SECONDS * 1000:.0f} ms. The script makes the same calls one after the other with `requests` and "
-    "boto3, and judges nothing; so does k6, a compiled program that starts within the time of two calls. "
+    "boto3, and judges nothing; so does k6, a compiled program that starts within the time of two calls, "
+    f"but it takes {CONCURRENCY} merchants at once, as `verify` does. "
     f"The ideal is the calls of the longest chain ({LONGEST_CHAIN}), times that delay, times merchants, by "
     f"the {CONCURRENCY} that are verified at once.",
     measure=measure,
