@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from sandbox import demo as story
-from sandbox.processes import replace_closed_streams
+from sandbox.processes import discard_stdout, replace_closed_streams
 from sandbox.world import World, WorldError
 
 app = typer.Typer(
@@ -123,9 +123,7 @@ if __name__ == "__main__":
         app(prog_name="python -m sandbox")
     except (WorldError, OSError) as problem:
         _say(f"error: {problem}")
-        if isinstance(problem, OSError):
-            # stdout may be what failed, and what is still buffered must not raise at exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_stdout()
         sys.exit(1)
     except KeyboardInterrupt:
         _say("interrupted")

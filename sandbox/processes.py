@@ -40,3 +40,8 @@ def replace_closed_streams() -> None:
                 os.dup2(descriptor, number)
                 os.close(descriptor)
             setattr(sys, name, os.fdopen(number, mode))
+
+
+def discard_stdout() -> None:
+    """Have what is still buffered go nowhere: where stdout is what failed, it would raise again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

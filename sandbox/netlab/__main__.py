@@ -15,6 +15,7 @@ import typer
 from sandbox.netlab import kernel, lab
 from sandbox.netlab.plan import Declared, Row, plan
 from sandbox.netlab.view import LabError, View, read
+from sandbox.processes import discard_stdout, replace_closed_streams
 from sandbox.world import REGION, STACK, World, WorldError
 
 app = typer.Typer(
@@ -128,12 +129,14 @@ def _terminated(*_: object) -> None:
 
 
 if __name__ == "__main__":
+    replace_closed_streams()
     # being ended politely takes the same way out as Ctrl-C, so that nothing is left behind
     signal.signal(signal.SIGTERM, _terminated)
     try:
         app(prog_name="python -m sandbox.netlab")
-    except (LabError, WorldError) as problem:
+    except (LabError, WorldError, OSError) as problem:
         _say(f"error: {problem}")
+        discard_stdout()
         sys.exit(2)
     except KeyboardInterrupt:
         _say("interrupted")

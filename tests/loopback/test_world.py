@@ -119,9 +119,11 @@ def test_stopping_what_never_ran_makes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def sandbox(*arguments: str, prelude: str = "") -> "subprocess.CompletedProcess[str]":
+def sandbox(
+    *arguments: str, prelude: str = "", module: str = "sandbox"
+) -> "subprocess.CompletedProcess[str]":
     """Run ``python -m sandbox`` from a shell that can close its streams before (``prelude``)."""
-    line = f'{prelude} exec "$0" -m sandbox "$@"'
+    line = f'{prelude} exec "$0" -m {module} "$@"'
     return subprocess.run(
         ["sh", "-c", line, sys.executable, *arguments], capture_output=True, text=True, check=False
     )
@@ -218,3 +220,8 @@ def test_the_partner_for_developers_shows_its_own_options() -> None:
     said = sandbox("partner", "--help")
     assert said.returncode == 0
     assert all(option in said.stdout for option in ("--port", "--state", "--prefix", "--allow", "--bind"))
+
+
+def test_the_netlab_says_in_words_that_a_disk_is_full() -> None:
+    said = sandbox("--help", prelude="exec >/dev/full;", module="sandbox.netlab")
+    assert (said.returncode, said.stderr) == (2, "error: [Errno 28] No space left on device\n")
