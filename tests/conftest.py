@@ -1,6 +1,7 @@
 """What every tier shares: a clean environment, and a guard that keeps tests inside their tier."""
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from functools import cache
@@ -15,6 +16,9 @@ from hypothesis import HealthCheck, settings
 # how long an example takes is the machine's business, and no property of the code
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+# a shell begins its background jobs with SIGINT ignored, and everything that a test starts would inherit that
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).parent
 MEMORY_ONLY = ("unit", "program")
