@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             client_id = _credentials(partner, folder)
             partner.calls.watch(lambda call: tell(call, sys.stdout))
             partner.start()
-            print(_welcome(partner, client_id, folder, options), flush=True)
+            say(_welcome(partner, client_id, folder, options), sys.stdout)
             told.wait()
     except (PortTaken, ValueError, OSError, OverflowError) as error:  # the last: no port has that number
         print(f"error: {error}", file=sys.stderr)
