@@ -20,12 +20,13 @@ from sandbox.netlab import kernel
 from sandbox.netlab.judging import Seen, Verdict, judge
 from sandbox.netlab.plan import PARTNER, Declared, Plan, plan
 from sandbox.netlab.view import LabError, View
+from sandbox.services import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 PROBE = Path(__file__).with_name("probe.py")
 CALL_SECONDS = 2.0
 """Per call of a probe: long for a link inside one kernel, short for somebody who waits."""
-START_SECONDS = 30.0
+END_SECONDS = 10.0
+"""How long the partner may take to end."""
 _labs = count(1)
 
 
@@ -93,17 +94,20 @@ class Lab:
         environment: Mapping[str, str] | None = None,
         seconds: float = 120,
     ) -> "subprocess.CompletedProcess[str]":
-        """Run a program in a zone's private subnet, to its end."""
+        """Run a program in a zone's private subnet, to its end; LabError when it takes too long."""
         name = self._namespace(zone)
-        return subprocess.run(
-            ["ip", "netns", "exec", name, *arguments],
-            input=given,
-            env={"PATH": os.environ.get("PATH", os.defpath), **(environment or {})},
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
+        try:
+            return subprocess.run(
+                ["ip", "netns", "exec", name, *arguments],
+                input=given,
+                env={"PATH": os.environ.get("PATH", os.defpath), **(environment or {})},
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise LabError(f"{arguments[-1]} in {zone} did not end within {seconds:g} s") from None
 
     @contextmanager
     def endpoint(self, zone: str, url: str) -> Iterator[None]:
@@ -188,7 +192,7 @@ def _partner(namespace: str, state: Path, reach: Reach) -> Iterator[None]:
         assert process.stdout is not None  # noqa: S101 - it was asked for above
         ready = process.stdout.readline()
         if not ready:
-            process.wait(START_SECONDS)
+            process.wait(END_SECONDS)
             said = announced.read_text(encoding="utf-8").strip()
             raise LabError(f"the partner in {namespace} ended with {process.returncode}: {said}")
         _same_ports(json.loads(ready), reach)
@@ -196,7 +200,7 @@ def _partner(namespace: str, state: Path, reach: Reach) -> Iterator[None]:
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -18,7 +18,8 @@ OUTSIDE = IPv4Network("203.0.113.0/24")
 PARTNER = IPv4Address("203.0.113.10")
 ROUTER = IPv4Address("203.0.113.1")
 LINKS = IPv4Network("169.254.0.0/16")
-"""A /30 of it for every link; no address of it ever leaves its link."""
+"""A network of LINK_PREFIX of it for every link; no address of it ever leaves its link."""
+LINK_PREFIX = 30
 HOST = 10
 """Number of the workload's address in its subnet; AWS keeps the first four."""
 ANYWHERE = IPv4Network("0.0.0.0/0")
@@ -93,6 +94,15 @@ def plan(view: View, declared: tuple[Declared, ...], prefix: str) -> Plan:
     )
 
 
+@dataclass(frozen=True)
+class _Link:
+    """A pair of network interfaces: the device and address of one end, the address of the other."""
+
+    device: str
+    near: IPv4Address
+    far: IPv4Address
+
+
 def _row(view: View, item: Declared) -> Row:
     table = view.table(item.subnet)
     target = next((route.target for route in table.routes if route.destination == ANYWHERE), "")
@@ -113,7 +123,7 @@ class _Build:
         if len(allocated) > EGRESS.num_addresses - 2:
             raise LabError(f"{len(allocated)} NAT gateways are more than {EGRESS} has addresses for")
         self.translation = dict(zip(allocated, EGRESS.hosts(), strict=False))
-        self._links = LINKS.subnets(new_prefix=30)
+        self._links = LINKS.subnets(new_prefix=LINK_PREFIX)
         next(self._links)  # tools take its network for "no address"
 
     def name(self, *parts: str) -> str:
@@ -177,7 +187,7 @@ table ip nat {{
 
     def _routes(self, name: str, table: RouteTable, own: IPv4Network, itself: str) -> Iterator[Command]:
         """Give a namespace the routes of its table; ``own`` is what it sends from."""
-        linked: dict[str, str] = {}
+        links: dict[str, _Link] = {}
         for route in table.routes:
             if route.target == "local":
                 continue
@@ -187,20 +197,22 @@ table ip nat {{
                 # AWS drops such traffic without a word; here the caller hears of it at once
                 yield _ip("-n", name, "route", "add", "unreachable", destination)
                 continue
-            if route.target not in linked:
-                device = f"out{len(linked)}"
-                network = next(self._links)
-                near, far = network.hosts()
-                peer = f"in{int(near) & 0xFFFF}"
-                yield _veth(name, device, there, peer)
-                for side, port, address in ((name, device, near), (there, peer, far)):
-                    yield _ip("-n", side, "address", "add", f"{address}/30", "dev", port)
-                    yield _ip("-n", side, "link", "set", port, "up")
-                yield _ip("-n", there, "route", "add", str(own), "via", str(near), "dev", peer)
-                linked[route.target] = f"{far} {device}"
-            via, device = linked[route.target].split()
-            source = str(own.network_address)
-            yield _ip("-n", name, "route", "add", destination, "via", via, "dev", device, "src", source)
+            if route.target not in links:
+                link = _Link(f"out{len(links)}", *next(self._links).hosts())
+                yield from self._link(name, there, link, own)
+                links[route.target] = link
+            link, source = links[route.target], str(own.network_address)
+            way = ("via", str(link.far), "dev", link.device, "src", source)
+            yield _ip("-n", name, "route", "add", destination, *way)
+
+    def _link(self, name: str, there: str, link: _Link, own: IPv4Network) -> Iterator[Command]:
+        """Link two namespaces, and have the far one answer ``own`` through the link."""
+        peer = f"in{int(link.near) & 0xFFFF}"
+        yield _veth(name, link.device, there, peer)
+        for side, port, address in ((name, link.device, link.near), (there, peer, link.far)):
+            yield _ip("-n", side, "address", "add", f"{address}/{LINK_PREFIX}", "dev", port)
+            yield _ip("-n", side, "link", "set", port, "up")
+        yield _ip("-n", there, "route", "add", str(own), "via", str(link.near), "dev", peer)
 
     def _namespace_of(self, target: str) -> str | None:
         gateway = self._view.gateway(target)
