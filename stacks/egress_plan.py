@@ -59,10 +59,21 @@ def plan_egress(settings: Settings, facts: Facts) -> EgressPlan:
     adopted = adoptions(settings, facts)
     warnings = _cost(settings)
     attached = set()
-    for slot, allocation in adopted.items():
-        held = facts.managed.addresses.get(slot) or allocation
-        if _may_carry(slot, held, settings, facts, warnings):
+    for slot in (slot for slot in adopted if _wanted(slot, settings)):
+        held = facts.managed.addresses.get(slot) or adopted[slot]
+        if _let_in(held, facts):
             attached.add(slot)
+        elif slot in facts.managed.gateways:
+            attached.add(slot)
+            warnings.append(
+                f"slot {slot}: {held} carries traffic and is approved for no merchant of this stack; the "
+                "partner may refuse it"
+            )
+        else:
+            warnings.append(
+                f"slot {slot}: {held or 'its new address'} is not approved yet and gets no gateway; submit "
+                "it, and run `pulumi up` again once the approval is recorded"
+            )
     exits = _exits(settings, attached)
     used = {slot for slot in exits.values() if slot}
     staying = set(settings.egress.replace) & facts.managed.gateways
@@ -102,26 +113,15 @@ def _unfinished(slot: str, facts: Facts) -> str | None:
     return found[0] if found else None
 
 
-def _may_carry(
-    slot: str, held: Allocation | None, settings: Settings, facts: Facts, warnings: list[str]
-) -> bool:
+def _wanted(slot: str, settings: Settings) -> bool:
+    """Tell whether the settings give the slot a gateway."""
     if settings.slots[slot].role is not AddressRole.ACTIVE:
         return False
-    if settings.egress.mode is EgressMode.SINGLE and slot_zone(slot) != settings.egress.gateway_zone:
-        return False
-    if not facts.approvals.ever or (held and held.address in facts.approvals.current):
-        return True
-    if slot in facts.managed.gateways:
-        warnings.append(
-            f"slot {slot}: {held} carries traffic and is approved for no merchant of this stack; the partner "
-            "may refuse it"
-        )
-        return True
-    warnings.append(
-        f"slot {slot}: {held or 'its new address'} is not approved yet and gets no gateway; submit it, and "
-        "run `pulumi up` again once the approval is recorded"
-    )
-    return False
+    return settings.egress.mode is not EgressMode.SINGLE or slot_zone(slot) == settings.egress.gateway_zone
+
+
+def _let_in(held: Allocation | None, facts: Facts) -> bool:
+    return not facts.approvals.ever or (held is not None and held.address in facts.approvals.current)
 
 
 def _exits(settings: Settings, attached: set[str]) -> dict[str, str | None]:

@@ -10,8 +10,7 @@ from pulumi_aws import ec2
 from stacks.adoption import Refused
 from stacks.facts import Facts
 from stacks.schema import Settings
-
-ANYWHERE = "0.0.0.0/0"
+from stacks.values import ANYWHERE
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def look(settings: Settings, managed: Managed) -> Found:
     with _asking("addresses", "ec2:DescribeAddresses"):
         ours = _addresses(tags={TAG_ENVIRONMENT: settings.environment})
     new = set(settings.zones) - managed.zones - _somebody_elses(settings)
-    groups = _border_groups(new - _availability_zones(new))
+    groups = _border_groups(new - _availability_zones(new))  # asks one by one only for what is to be refused
     known = {one.allocation_id for one in managed.addresses.values()}
     tagged: dict[str, list[Allocation]] = {}
     for allocation_id in sorted(set(ours) - known):
@@ -190,10 +190,8 @@ def _in_its_zone(one: Allocation, slot: str, groups: dict[str, str]) -> Allocati
     zone = slot_zone(slot)
     if zone not in groups:
         groups |= _border_groups([zone])
-    group, itself = (
-        _filter("network-border-group", [groups[zone]]),
-        _filter("allocation-id", [one.allocation_id]),
-    )
+    group = _filter("network-border-group", [groups[zone]])
+    itself = _filter("allocation-id", [one.allocation_id])
     with _asking(one.allocation_id, "ec2:DescribeAddresses"):
         return replace(one, fits_zone=one.allocation_id in _addresses(filters=[itself, group]))
 

@@ -12,10 +12,11 @@ from stacks import policies
 from stacks.labels import Labels
 from stacks.protection import Kind, options
 from stacks.schema import Endpoint, IamSettings
-from stacks.values import subnets_of
+from stacks.values import ANYWHERE, subnets_of
 
 FLOW_LOG_RETENTION_DAYS = 90
-ANYWHERE = "0.0.0.0/0"
+INTERFACE = frozenset({Endpoint.SECRETSMANAGER, Endpoint.KMS})
+"""Endpoints with a network interface per zone; the others are entries in route tables and cost nothing."""
 
 
 class NetworkArgs(TypedDict):
@@ -147,9 +148,7 @@ class Network(pulumi.ComponentResource):
 
     def _endpoints(self) -> None:
         wanted = sorted(self._args["endpoints"])
-        closed = None
-        if any(endpoint in INTERFACE for endpoint in wanted):
-            closed = self._endpoint_door()
+        group = self._endpoint_security_group() if INTERFACE.intersection(wanted) else None
         for endpoint in wanted:
             interface = endpoint in INTERFACE
             ec2.VpcEndpoint(
@@ -159,13 +158,13 @@ class Network(pulumi.ComponentResource):
                 vpc_endpoint_type="Interface" if interface else "Gateway",
                 route_table_ids=None if interface else list(self.route_tables.values()),
                 subnet_ids=list(self.private_subnets.values()) if interface else None,
-                security_group_ids=[closed.id] if interface and closed else None,
+                security_group_ids=[group.id] if interface and group else None,
                 private_dns_enabled=True if interface else None,
                 tags=self._labels.tags(f"endpoint-{endpoint.value}"),
                 opts=self._inside,
             )
 
-    def _endpoint_door(self) -> ec2.SecurityGroup:
+    def _endpoint_security_group(self) -> ec2.SecurityGroup:
         return ec2.SecurityGroup(
             f"{self._name}-endpoints",
             name=self._labels.name("endpoints"),
@@ -223,7 +222,3 @@ class Network(pulumi.ComponentResource):
             tags=self._labels.tags("flow-logs"),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permission]),
         )
-
-
-INTERFACE = frozenset({Endpoint.SECRETSMANAGER, Endpoint.KMS})
-"""Endpoints with a network interface per zone; the others are entries in route tables and cost nothing."""

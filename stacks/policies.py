@@ -71,11 +71,13 @@ def _by_account(readers: Iterable[str]) -> dict[str, list[str]]:
     return dict(sorted(grouped.items()))
 
 
-def _policy(*statements: Document) -> Document:
+def document(*statements: Document) -> Document:
+    """Return a policy document that holds these statements."""
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def _via_secrets_manager(region: str) -> dict[str, str]:
+def via_secrets_manager(region: str) -> dict[str, str]:
+    """Return the condition that a key is used by Secrets Manager, on somebody's behalf."""
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     return {"kms:ViaService": f"secretsmanager.{region}.{suffix}"}
 
@@ -101,7 +103,7 @@ def key_policy(account_id: str, region: str, readers: Iterable[str]) -> Document
             "Principal": {"AWS": root_of(account_id, region)},
             "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
             "Resource": "*",
-            "Condition": {"StringEquals": _via_secrets_manager(region)},
+            "Condition": {"StringEquals": via_secrets_manager(region)},
         },
     ]
     for reader_account, roles in _by_account(readers).items():
@@ -116,11 +118,11 @@ def key_policy(account_id: str, region: str, readers: Iterable[str]) -> Document
                 "Resource": "*",
                 "Condition": {
                     "ArnEquals": {"aws:PrincipalArn": roles},
-                    "StringEquals": _via_secrets_manager(region),
+                    "StringEquals": via_secrets_manager(region),
                 },
             }
         )
-    return _policy(*statements)
+    return document(*statements)
 
 
 def _reading(resource: str | list[str], **principal: Any) -> list[Document]:
@@ -194,7 +196,7 @@ def secret_policy(account_id: str, region: str, readers: Iterable[str]) -> Docum
             },
         }
     )
-    return _policy(*statements)
+    return document(*statements)
 
 
 def secret_pattern(account_id: str, region: str, environment: str) -> str:
@@ -207,14 +209,14 @@ def secret_pattern(account_id: str, region: str, environment: str) -> str:
 
 def reader_policy(account_id: str, region: str, environment: str, key_arn: str) -> Document:
     """Return the identity policy for roles of any account that read an environment's credentials."""
-    return _policy(
+    return document(
         *_reading(secret_pattern(account_id, region, environment)),
         {
             "Sid": "Decrypt",
             "Effect": "Allow",
             "Action": "kms:Decrypt",
             "Resource": key_arn,
-            "Condition": {"StringEquals": _via_secrets_manager(region)},
+            "Condition": {"StringEquals": via_secrets_manager(region)},
         },
     )
 
@@ -227,7 +229,7 @@ def writer_policy(account_id: str, region: str, environment: str, key_arn: str) 
     another policy of the role allows reading.
     """
     secrets = secret_pattern(account_id, region, environment)
-    return _policy(
+    return document(
         {
             "Sid": "Write",
             "Effect": "Allow",
@@ -250,14 +252,14 @@ def writer_policy(account_id: str, region: str, environment: str, key_arn: str) 
             "Effect": "Allow",
             "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
             "Resource": key_arn,
-            "Condition": {"StringEquals": _via_secrets_manager(region)},
+            "Condition": {"StringEquals": via_secrets_manager(region)},
         },
     )
 
 
 def flow_log_trust(region: str, account_id: str) -> Document:
     """Return who may take the flow log role: the service, on behalf of this account's flow logs."""
-    return _policy(
+    return document(
         {
             "Sid": "FlowLogsOfThisAccount",
             "Effect": "Allow",
@@ -276,7 +278,7 @@ def flow_log_trust(region: str, account_id: str) -> Document:
 def flow_log_delivery(log_group_arn: str) -> Document:
     """Return what the flow log role may do: write to its own log group."""
     group = log_group_arn.removesuffix(":*")
-    return _policy(
+    return document(
         {
             "Sid": "Deliver",
             "Effect": "Allow",

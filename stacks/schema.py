@@ -24,6 +24,8 @@ from pydantic.alias_generators import to_camel
 from onboarding.allowlist.addresses import classify
 from stacks.values import (
     LARGEST_VPC_PREFIX,
+    SCHEDULE,
+    VPC_RANGES,
     ZONE_SPACE_PREFIX,
     Allocation,
     EnvironmentName,
@@ -44,9 +46,6 @@ from stacks.values import (
     slot_zone,
     zone_number,
 )
-
-SCHEDULE = r"rate\(\d+ (minute|hour|day)s?\)|cron\([^()]+\)"
-"""What EventBridge Scheduler takes for something that recurs."""
 
 
 class Strict(BaseModel):
@@ -133,8 +132,9 @@ class NetworkSettings(Strict):
     def _room(cls, cidr: IPv4Network | None) -> IPv4Network | None:
         if cidr is not None and not LARGEST_VPC_PREFIX <= cidr.prefixlen <= ZONE_SPACE_PREFIX:
             raise ValueError(f"must be between /{LARGEST_VPC_PREFIX} and /{ZONE_SPACE_PREFIX}")
-        if cidr is not None and not cidr.is_private:
-            raise ValueError("must be a private range such as 10.64.0.0/16; it never appears to the partner")
+        if cidr is not None and not any(cidr.subnet_of(allowed) for allowed in VPC_RANGES):
+            inside = ", ".join(map(str, VPC_RANGES))
+            raise ValueError(f"must lie in one of {inside}, e.g. 10.64.0.0/16; the partner never sees it")
         return cidr
 
     @field_validator("zones", "endpoints")

@@ -10,8 +10,8 @@ from stacks.contract import TAG_STACK
 from stacks.egress_plan import EgressPlan, SlotPlan
 from stacks.labels import Labels, key
 from stacks.protection import Kind, options
+from stacks.values import ANYWHERE
 
-ANYWHERE = "0.0.0.0/0"
 NAT_NAMESPACE = "AWS/NATGateway"
 ALARM_PERIOD_SECONDS = 300
 

@@ -14,6 +14,11 @@ ZONE_SPACE_PREFIX = 21
 """Each zone owns one /21 of the VPC, chosen by its number, so that no zone moves another's subnets."""
 LARGEST_VPC_PREFIX = 16
 """AWS limit: a VPC is at most a /16."""
+VPC_RANGES = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
+"""Where a VPC of ours may lie: private use (RFC 1918) and shared address space (RFC 6598). AWS takes others,
+but whatever they belong to would then be out of reach."""
+ANYWHERE = "0.0.0.0/0"
+"""Destination of a default route."""
 LONGEST_ENVIRONMENT = 30
 """AWS limit: a role's name has 64 characters, and it carries prefix, environment, region and purpose."""
 
@@ -98,6 +103,10 @@ TopicArn = Annotated[
 IamPath = Annotated[
     str, _matching(r"/([\w+=,.@-]+/)*", "an IAM path such as /payments/, with a slash at both ends")
 ]
+
+
+SCHEDULE = r"rate\(([1-9]\d*) (minute|hour|day)s?\)|cron\(\S+( \S+){5}\)"
+"""What EventBridge Scheduler takes for something that recurs; the first two groups are a rate's."""
 
 
 def zone_number(zone: str) -> int:

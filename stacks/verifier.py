@@ -12,6 +12,7 @@ from stacks import policies, verifier_bundle, verifier_policies
 from stacks.contract import VERIFIER_TIMEOUT_SECONDS, secret_name
 from stacks.labels import Labels
 from stacks.schema import IamSettings, VerifierSettings
+from stacks.values import ANYWHERE
 from stacks.verifier_schedule import ProofSchedule
 
 RUNTIME = "python3.12"
@@ -65,14 +66,14 @@ class Verifier(pulumi.ComponentResource):
         zones = sorted(args["subnets"])
         groups = {zone: self._log_group(zone) for zone in zones}
         role, permission = self._role("verifier", self._zone_policy(bucket, zones))
-        door = self._door()
+        security_group = self._security_group()
         made = {
             zone: self._function(
                 zone,
                 role,
                 [groups[zone], permission],
                 {"FLEXPAY_ADDRESS": args["addresses"][zone], "FLEXPAY_PROOF_BUCKET": bucket.id},
-                {"subnet_ids": [args["subnets"][zone]], "security_group_ids": [door.id]},
+                {"subnet_ids": [args["subnets"][zone]], "security_group_ids": [security_group.id]},
             )
             for zone in zones
         }
@@ -207,7 +208,7 @@ class Verifier(pulumi.ComponentResource):
             f"{self._name}-{who}", name="verifier", role=role.name, policy=policy, opts=self._inside
         )
 
-    def _door(self) -> ec2.SecurityGroup:
+    def _security_group(self) -> ec2.SecurityGroup:
         # no fixed name: a replacement is made while interfaces of the functions still hold the old one
         return ec2.SecurityGroup(
             f"{self._name}-functions",
@@ -219,7 +220,7 @@ class Verifier(pulumi.ComponentResource):
                     "protocol": "tcp",
                     "from_port": 443,
                     "to_port": 443,
-                    "cidr_blocks": ["0.0.0.0/0"],
+                    "cidr_blocks": [ANYWHERE],
                     "description": "https to the partner and to AWS",
                 }
             ],

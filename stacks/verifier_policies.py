@@ -5,12 +5,9 @@ what keeps it narrow.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from stacks.contract import PROOF_PREFIX, VERIFIER_METRICS
-from stacks.policies import partition_of, secret_pattern
-
-Document = dict[str, Any]
+from stacks.policies import Document, document, partition_of, secret_pattern, via_secrets_manager
 
 NETWORK_INTERFACES = (
     "ec2:AssignPrivateIpAddresses",
@@ -23,14 +20,10 @@ NETWORK_INTERFACES = (
 """What Lambda needs to put a function into a VPC (AWS: AWSLambdaVPCAccessExecutionRole)."""
 
 
-def _policy(*statements: Document) -> Document:
-    return {"Version": "2012-10-17", "Statement": list(statements)}
-
-
 def trust(service: str, account_id: str) -> Document:
     """Return who may take a role: one service, for resources of this account where it can be told."""
     condition = {"Condition": {"StringEquals": {"aws:SourceAccount": account_id}}}
-    return _policy(
+    return document(
         {
             "Sid": "TakenByTheService",
             "Effect": "Allow",
@@ -49,7 +42,7 @@ def function_arn(account_id: str, region: str, name: str) -> str:
 
 def log_writer(log_group_arns: Sequence[str]) -> Document:
     """Return all that the control function may do: write to its own log group."""
-    return _policy(_logs(log_group_arns))
+    return document(_logs(log_group_arns))
 
 
 def _logs(log_group_arns: Sequence[str]) -> Document:
@@ -78,8 +71,7 @@ def zone_function(
     promotion, what is staged (AWSPENDING), and nothing earlier; they write proofs without being able
     to read or delete them, and count in one namespace.
     """
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return _policy(
+    return document(
         {
             "Sid": "ReadWhatIsInUseOrStaged",
             "Effect": "Allow",
@@ -92,7 +84,7 @@ def zone_function(
             "Effect": "Allow",
             "Action": "kms:Decrypt",
             "Resource": key_arn,
-            "Condition": {"StringEquals": {"kms:ViaService": f"secretsmanager.{region}.{suffix}"}},
+            "Condition": {"StringEquals": via_secrets_manager(region)},
         },
         {
             "Sid": "KeepProofs",
@@ -133,7 +125,7 @@ def zone_function(
 
 def scheduler(function_arns: Sequence[str]) -> Document:
     """Return what the schedule may do: invoke these functions."""
-    return _policy(
+    return document(
         {
             "Sid": "Invoke",
             "Effect": "Allow",
@@ -145,7 +137,7 @@ def scheduler(function_arns: Sequence[str]) -> Document:
 
 def proof_bucket(bucket_arn: str) -> Document:
     """Return the bucket's policy: nothing without TLS."""
-    return _policy(
+    return document(
         {
             "Sid": "TlsOnly",
             "Effect": "Deny",

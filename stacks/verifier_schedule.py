@@ -12,6 +12,7 @@ from stacks import verifier_policies
 from stacks.contract import VERIFIER_METRICS
 from stacks.labels import Labels
 from stacks.schema import IamSettings, VerifierSettings
+from stacks.values import SCHEDULE
 
 EVENT = {"protocol": 1, "action": "scheduled"}
 """What the functions are handed: all merchants, no order, nothing that must be refused."""
@@ -20,7 +21,6 @@ STALE_SECONDS = 300
 HOUR_SECONDS = 3600
 LONGEST_WINDOW_HOURS = 168
 """AWS: an alarm looks back seven days at most."""
-_RATE = re.compile(r"rate\(\s*(\d+)\s+(minute|hour|day)s?\s*\)")
 _HOURS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0}
 _DAILY = 24.0
 
@@ -75,8 +75,8 @@ ALARMS = (
 
 def window_hours(schedule: str, runs: int) -> int:
     """Return the hours in which so many runs happen; a cron expression counts as daily. Pure."""
-    found = _RATE.fullmatch(schedule)
-    apart = int(found[1]) * _HOURS[found[2]] if found else _DAILY
+    found = re.fullmatch(SCHEDULE, schedule)
+    apart = int(found[1]) * _HOURS[found[2]] if found and found[1] else _DAILY
     return max(1, min(LONGEST_WINDOW_HOURS, round(apart * runs)))
 
 

@@ -84,7 +84,11 @@ def test_the_order_of_zones_means_nothing() -> None:
         (network(zones=[]), "network.zones: name at least one zone ID"),
         (network(zonez=[]), "network.zonez: unknown key; did you mean zones? allowed here: cidr, endpoints,"),
         (network(cidr="10.0.0.0/24"), "network.cidr: must be between /16 and /21"),
-        (network(cidr="8.8.0.0/16"), "network.cidr: must be a private range"),
+        (network(cidr="8.8.0.0/16"), "network.cidr: must lie in one of 10.0.0.0/8, 172.16.0.0/12,"),
+        # Python calls these private, and AWS makes no VPC of them
+        (network(cidr="127.0.0.0/16"), "network.cidr: must lie in one of"),
+        (network(cidr="169.254.0.0/16"), "network.cidr: must lie in one of"),
+        (network(cidr="240.0.0.0/16"), "network.cidr: must lie in one of"),
         (network(cidr=None), "network.cidr: required"),
         (network(cidr="10.0.0.0/21", zones=["use1-az4"]), "use1-az4: every zone owns the /21 of its number"),
         (
@@ -125,6 +129,12 @@ def test_the_order_of_zones_means_nothing() -> None:
             {"verifier": {"alarmTopicArn": "alarms"}},
             "verifier.alarmTopicArn: must be the ARN of an SNS topic",
         ),
+        (
+            {"verifier": {"schedule": "rate(0 hours)"}},
+            "verifier.schedule: must be rate(N minutes|hours|days)",
+        ),
+        ({"verifier": {"schedule": "hourly"}}, "verifier.schedule: must be rate(N minutes|hours|days)"),
+        ({"verifier": {"schedule": "cron(0 * * * *)"}}, "or cron(six fields)"),
         ({"iam": {"path": "payments"}}, "iam.path: must be an IAM path such as /payments/"),
         ({"tags": {"flexpay:slot": "x"}}, "tags: flexpay:slot: reserved"),
         ({"tags": {"Name": "x"}}, "tags: Name: reserved"),
@@ -133,6 +143,16 @@ def test_the_order_of_zones_means_nothing() -> None:
 )
 def test_each_wrong_value_is_named_with_what_is_allowed(changed: dict[str, Any], says: str) -> None:
     assert says in complaint(**changed)
+
+
+@pytest.mark.parametrize("cidr", ["10.64.0.0/16", "172.31.0.0/16", "192.168.0.0/16", "100.64.0.0/18"])
+def test_a_vpc_may_lie_in_every_range_that_no_public_host_has(cidr: str) -> None:
+    assert str(settings(**network(cidr=cidr)).network.cidr) == cidr
+
+
+@pytest.mark.parametrize("schedule", ["rate(1 hour)", "rate(15 minutes)", "cron(0 6 ? * MON-FRI *)"])
+def test_a_schedule_may_be_a_rate_or_a_clock(schedule: str) -> None:
+    assert settings(verifier={"schedule": schedule}).verifier.schedule == schedule
 
 
 @pytest.mark.parametrize(
