@@ -3,7 +3,10 @@
 import json
 from typing import Any
 
+import boto3
 import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.loopback.aws_standin import Aws, code_of
@@ -73,6 +76,22 @@ def test_off_everybody_may_do_everything(aws: Aws) -> None:
     unknown = aws.client("secretsmanager", "AKIAUNKNOWNUNKNOWN00")
     assert code_of(unknown.list_secrets) == "UnrecognizedClientException"
     aws.client("ec2").describe_vpcs()
+
+
+@pytest.mark.parametrize(("service", "operation"), [("iam", "list_users"), ("kms", "list_keys")])
+def test_a_call_without_a_signature_is_refused(strict: Aws, service: str, operation: str) -> None:
+    unsigned = Config(signature_version=UNSIGNED)
+    anonymous = boto3.client(service, endpoint_url=strict.url, region_name="us-east-1", config=unsigned)
+    assert code_of(getattr(anonymous, operation)) == "MissingAuthenticationToken"
+
+
+def test_deleting_many_objects_needs_permission_on_the_objects(strict: Aws) -> None:
+    strict.client("s3").create_bucket(Bucket="proofs")
+    what = {"Bucket": "proofs", "Delete": {"Objects": [{"Key": "one"}]}}
+    bucket_only = Role(strict, "bucket-only", allow("s3:*", "arn:aws:s3:::proofs")).client("s3")
+    assert code_of(bucket_only.delete_objects, **what) == "AccessDenied"
+    both = allow(["s3:DeleteObject", "s3:DeleteObjectVersion"], "arn:aws:s3:::proofs/*")
+    Role(strict, "objects", both).client("s3").delete_objects(**what)
 
 
 def test_a_role_reads_the_secret_it_is_given_and_no_other(strict: Aws, secret: str) -> None:

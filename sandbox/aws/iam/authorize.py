@@ -16,6 +16,8 @@ from sandbox.aws.iam.principals import Caller, caller_of, root_of, trust_policy
 from sandbox.aws.iam.resources import owner
 
 ALWAYS_ALLOWED = {"sts:GetCallerIdentity"}
+UNSIGNED = {"sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity"}
+"""What they bring in place of a signature is a token of another issuer; moto takes any."""
 DENIED = {
     "ec2": ("UnauthorizedOperation", 403),
     "query": ("AccessDenied", 403),
@@ -34,8 +36,13 @@ UNKNOWN_KEY = {
 
 def refusal(call: Call, body: bytes, environ: Mapping[str, Any]) -> Answer | None:
     """Return the answer that refuses a call; None when it is allowed."""
-    if f"{call.service}:{call.action}" in ALWAYS_ALLOWED or not call.access_key:
+    action = f"{call.service}:{call.action}"
+    if action in ALWAYS_ALLOWED or (action in UNSIGNED and not call.access_key):
         return None
+    if not call.access_key:
+        return error_answer(
+            call, "MissingAuthenticationToken", 403, "Request is missing Authentication Token"
+        )
     caller = caller_of(call, str(environ.get("HTTP_X_AMZ_SECURITY_TOKEN", "")))
     if caller is None:
         code, status = UNKNOWN_KEY[call.protocol]

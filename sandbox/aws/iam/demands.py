@@ -170,6 +170,11 @@ def _lambda(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
 
 def _s3(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     bucket, _, key = call.path.lstrip("/").partition("/")
+    if call.action == "DeleteObjects":
+        # AWS judges each object of the request alone, and one with a version by the other permission
+        for action in ("DeleteObject", "DeleteObjectVersion"):
+            yield Demand(f"s3:{action}", f"arn:aws:s3:::{bucket}/*")
+        return
     resource = f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
     action = resources.S3_ACTIONS.get(call.action, call.action)
     yield Demand(f"s3:{action}", resource if bucket else "*")

@@ -113,7 +113,11 @@ def _concerns(statement: Mapping[str, Any], request: Request) -> bool:
 def _names(statement: Mapping[str, Any], principal: Principal) -> bool:
     if "NotPrincipal" in statement:
         return not _listed(statement["NotPrincipal"], principal)
-    return _listed(statement.get("Principal", []), principal)
+    if _listed(statement.get("Principal", []), principal):
+        return True
+    # an allowance for an account is handed on by the account's own policies; a denial hits everybody in it
+    root = Principal(f"arn:aws:iam::{principal.account}:root", principal.account, is_root=True)
+    return statement["Effect"] == "Deny" and _names_account(statement, root)
 
 
 def _listed(named: Any, principal: Principal) -> bool:
@@ -121,7 +125,7 @@ def _listed(named: Any, principal: Principal) -> bool:
         return True
     accounts = _list(named.get("AWS", [])) if isinstance(named, dict) else []
     mine = {principal.arn, principal.session_arn, "*"} - {""}
-    return any(item in mine for item in accounts)
+    return bool(mine & set(accounts))
 
 
 def _names_account(statement: Mapping[str, Any], root: Principal) -> bool:
@@ -141,6 +145,12 @@ def _like(pattern: str, value: str, *, ignore_case: bool = False) -> bool:
     return (
         re.fullmatch(expression, value, re.IGNORECASE | re.DOTALL if ignore_case else re.DOTALL) is not None
     )
+
+
+def _arn_like(pattern: str, value: str) -> bool:
+    """Compare part by part: in conditions on ARNs no wildcard reaches over a colon of the first five."""
+    wanted, actual = pattern.split(":", 5), value.split(":", 5)
+    return len(wanted) == len(actual) and all(map(_like, wanted, actual))
 
 
 def _filled(pattern: str, variables: Mapping[str, tuple[str, ...]]) -> str:
@@ -166,8 +176,8 @@ POSITIVE: Mapping[str, Callable[[str, str], bool]] = {
     "StringEquals": lambda wanted, actual: wanted == actual,
     "StringEqualsIgnoreCase": lambda wanted, actual: wanted.lower() == actual.lower(),
     "StringLike": _like,
-    "ArnEquals": _like,
-    "ArnLike": _like,
+    "ArnEquals": _arn_like,
+    "ArnLike": _arn_like,
     "Bool": lambda wanted, actual: wanted.lower() == actual.lower(),
     "NumericEquals": _number(lambda actual, wanted: actual == wanted),
     "NumericLessThan": _number(lambda actual, wanted: actual < wanted),
@@ -188,7 +198,11 @@ NEGATIVE = {
 
 
 def _holds(operator: str, key: str, wanted: list[Any], context: Mapping[str, tuple[str, ...]]) -> bool:
-    """Judge one line of a Condition. A negated operator holds when the key is absent."""
+    """Judge one line of a Condition.
+
+    Where the key is absent a negated operator holds, and so do ``…IfExists`` and ``ForAllValues``;
+    ``ForAnyValue`` does not, negated or not.
+    """
     quantifier, _, rest = operator.rpartition(":")
     name = rest.removesuffix("IfExists")
     actual = context.get(key.lower())
@@ -200,7 +214,8 @@ def _holds(operator: str, key: str, wanted: list[Any], context: Mapping[str, tup
     if matches is None or quantifier not in ("", "ForAnyValue", "ForAllValues"):
         raise ValueError(f"the condition operator {operator} is not known to the stand-in")
     if actual is None:
-        return negated or rest != name or quantifier == "ForAllValues"
+        optional = rest != name
+        return optional or (negated if not quantifier else quantifier == "ForAllValues")
     filled = [_filled(value, context) for value in values]
 
     def one(value: str) -> bool:

@@ -55,7 +55,6 @@ S3_ACTIONS = {
     "HeadBucket": "ListBucket",
     "HeadObject": "GetObject",
     "ListBuckets": "ListAllMyBuckets",
-    "DeleteObjects": "DeleteObject",
     "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
     "GetBucketEncryption": "GetEncryptionConfiguration",
     "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
