@@ -104,11 +104,23 @@ def test_the_policies_are_enough_for_preflight_up_preview_and_refresh_and_then_t
     looks(project, LOOKING)
 
 
-@pytest.mark.long
-def test_with_the_verifiers_policy_beside_it_the_verifier_is_deployed_and_called(project: Project) -> None:
+def test_with_the_verifiers_policy_beside_it_the_verifier_is_deployed_called_and_taken_down_with_the_stack(
+    project: Project,
+) -> None:
     deployer = enforced(project)
-    project.configure(lambda config: config.update(verifier={"enabled": True, "schedule": "rate(1 hour)"}))
     grant(project, DEPLOYER, "verifier")
+    verifier = {"enabled": True, "schedule": "rate(1 hour)"}
+    project.configure(lambda config: config.update(verifier=verifier, protect=False))
     deploys(project, deployer)
     assert len(project.outputs()["verifierFunctions"]) == 3
     looks(project, {"verify --ledger ledger.yaml --via function": 3})
+    kept = {"Bucket": project.outputs()["proofBucket"], "Key": "proofs/acme-air/203.0.113.10.json"}
+    for body in (b"first", b"second"):
+        project.client("s3").put_object(**kept, Body=body)
+    project.client("s3").delete_object(**kept)
+    project.configure(lambda config: config.update(verifier={"enabled": False}))
+    deploys(project, deployer)
+    assert project.outputs().get("proofBucket") is None
+    done = project.pulumi("destroy", "--yes", "--skip-preview", extra=deployer)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert denied(project) == []

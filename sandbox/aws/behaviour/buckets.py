@@ -1,9 +1,9 @@
-"""Buckets: which statements of a bucket's policy apply."""
+"""Buckets: which statements of a bucket's policy apply, and what deleting a version takes away."""
 
 import json
 from typing import Any
 
-from moto.s3.models import FakeBucket
+from moto.s3.models import FakeBucket, S3Backend
 
 from sandbox.aws.behaviour.rules import Rules
 
@@ -28,6 +28,23 @@ def get_permission(original: Any, self: Any, action: str, resource: str) -> Any:
         return original(self, action, resource)
     finally:
         self.policy = stored
+
+
+@RULES.replaces(S3Backend)
+def delete_object(original: Any, self: Any, bucket_name: str, key_name: str, *more: Any, **named: Any) -> Any:
+    """Delete the version that is named and no other, also while versioning is suspended.
+
+    Moto takes a suspended bucket for one that never had versions, and fails on its delete markers.
+    """
+    bucket = self.get_bucket(bucket_name)
+    version = more[0] if more else named.get("version_id")
+    if version is None or bucket.versioning_status != "Suspended":
+        return original(self, bucket_name, key_name, *more, **named)
+    bucket.versioning_status = "Enabled"
+    try:
+        return original(self, bucket_name, key_name, *more, **named)
+    finally:
+        bucket.versioning_status = "Suspended"
 
 
 def _without_tls(condition: dict[str, Any]) -> bool:
