@@ -63,22 +63,30 @@ def invoke(
         return Answer(204, (), b"")
     aws = (str(environ["SERVER_NAME"]), int(environ["SERVER_PORT"]))
     if kind == "Event":
-        threading.Thread(target=_later, args=(job, aws), daemon=True, name=f"run {job.name}").start()
+        asynchronous = threading.Thread(
+            target=_attempts, args=(call, job, aws, lock), daemon=True, name=f"run {job.name}"
+        )
+        asynchronous.start()
         return Answer(202, (), b"")
-    failed, answer, log = run(job, aws)
-    with lock:
-        _keep_log(call, job, log)
+    failed, answer = _run_and_log(call, job, aws, lock)
     headers = [("Content-Type", "application/json"), ("X-Amz-Executed-Version", "$LATEST")]
     if failed:
         headers.append(("X-Amz-Function-Error", "Unhandled"))
     return Answer(200, (*headers, ("Content-Length", str(len(answer)))), answer)
 
 
-def _later(job: Job, aws: tuple[str, int]) -> None:
+def _attempts(call: Call, job: Job, aws: tuple[str, int], lock: threading.RLock) -> None:
     for _ in range(1 + job.retries):
-        failed, _, _ = run(job, aws)
+        failed, _ = _run_and_log(call, job, aws, lock)
         if not failed:
             return
+
+
+def _run_and_log(call: Call, job: Job, aws: tuple[str, int], lock: threading.RLock) -> tuple[bool, bytes]:
+    failed, answer, log = run(job, aws)
+    with lock:
+        _keep_log(call, job, log)
+    return failed, answer
 
 
 def _job(call: Call, environ: Mapping[str, Any], body: bytes) -> Job | Answer:

@@ -17,6 +17,7 @@ import threading
 import weakref
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -208,15 +209,12 @@ def _claim(path: Path) -> None:
         os.close(opened)
 
 
-class _explained:  # noqa: N801 - read as a statement: with _explained(path)
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Say what is wrong with the file where SQLite cannot use it."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-            raise StateError(f"{self._path} is in use by another stand-in; stop that one first") from error
-        if isinstance(error, sqlite3.DatabaseError):
-            raise StateError(f"{self._path} cannot be read ({error}); {WAY_OUT}") from error
+            raise StateError(f"{path} is in use by another stand-in; stop that one first") from error
+        raise StateError(f"{path} cannot be read ({error}); {WAY_OUT}") from error

@@ -201,6 +201,8 @@ def test_an_asynchronous_failure_is_repeated_as_often_as_configured(
 ) -> None:
     name = f"later-{attempts}"
     account.function(name)
+    logs = account.client("logs")
+    logs.create_log_group(logGroupName=f"/aws/lambda/{name}")
     client = account.client("lambda")
     client.update_function_code(
         FunctionName=name,
@@ -216,6 +218,7 @@ def test_an_asynchronous_failure_is_repeated_as_often_as_configured(
         time.sleep(0.05)
     time.sleep(1.0)
     assert len(peers[1]) == attempts
+    assert len(logs.describe_log_streams(logGroupName=f"/aws/lambda/{name}")["logStreams"]) == attempts
 
 
 def test_what_is_not_there_cannot_be_invoked(account: Account) -> None:

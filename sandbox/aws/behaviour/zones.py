@@ -44,7 +44,7 @@ def describe_availability_zones(original: Any, self: Any) -> ActionResult:
     chosen = [z for z in shown if (not names or z.name in names) and (not ids or z.zone_id in ids)]
     for name, values in self._filters_from_querystring().items():
         attribute = {"zone-name": "name", "region-name": "region_name"}.get(name, name.replace("-", "_"))
-        if attribute not in vars(chosen[0]) if chosen else False:
+        if chosen and attribute not in vars(chosen[0]):
             raise EC2ClientError("InvalidParameterValue", f"The filter '{name}' is invalid")
         chosen = [zone for zone in chosen if getattr(zone, attribute) in values]
     return ActionResult({"AvailabilityZones": chosen})

@@ -182,9 +182,7 @@ NAT_GATEWAY = ResourceType(
     outputs=("associationId", "networkInterfaceId", "publicIp"),
     create=create(
         "create_nat_gateway",
-        {
-            **same("allocationId", "connectivityType", "subnetId", PrivateIpAddress="privateIp"),
-        },
+        same("allocationId", "connectivityType", "subnetId", PrivateIpAddress="privateIp"),
         tag="natgateway",
         id="NatGateway.NatGatewayId",
     ),

@@ -276,7 +276,7 @@ DEFAULT_ROUTE_TABLE = ResourceType(
 )
 
 
-def _associations(scope: Scope, name: str, value: str) -> dict[str, Any] | None:
+def _matching_association(scope: Scope, name: str, value: str) -> dict[str, Any] | None:
     answer = scope.call("ec2", "describe_route_tables", Filters=[{"Name": name, "Values": [value]}])
     for table in answer["RouteTables"]:
         for association in table["Associations"]:
@@ -293,11 +293,11 @@ def _association(scope: Scope) -> dict[str, Any] | None:
     """Find an association by id; AWS gives it a new one when its table is replaced, so then by subnet."""
     found = None
     if scope.id.startswith("rtbassoc-"):
-        found = _associations(scope, "association.route-table-association-id", scope.id)
+        found = _matching_association(scope, "association.route-table-association-id", scope.id)
     if found is None and scope.old.get("subnetId"):
-        found = _associations(scope, "association.subnet-id", scope.old["subnetId"])
+        found = _matching_association(scope, "association.subnet-id", scope.old["subnetId"])
     if found is None and scope.old.get("gatewayId"):
-        found = _associations(scope, "association.gateway-id", scope.old["gatewayId"])
+        found = _matching_association(scope, "association.gateway-id", scope.old["gatewayId"])
     return found
 
 
