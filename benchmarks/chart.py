@@ -1,4 +1,8 @@
-"""Line charts as SVG: the same numbers give the same bytes; for light and dark, and without colour too."""
+"""Line charts as SVG: the same numbers give the same bytes; for light and dark, and without colour too.
+
+Not drawn by a plotting library: none of them makes one picture that follows the reader's light or dark page,
+and they would bring more packages than all the rest of the tests need.
+"""
 
 import math
 from collections.abc import Sequence

@@ -199,13 +199,11 @@ def measure(say: Say, *, count: int = 200, rounds: int = 5) -> Result:
         beside = "over a plain `requests` script"
         figures.append(Figure(what, ratios(ours, theirs[0]), at_most=1.5, beside=beside))
         if found:
-            figures.append(Figure(what, ratios(ours, theirs[1]), at_most=1, beside=f"over {about}"))
+            figures.append(Figure(what, ratios(ours, theirs[1]), beside=f"over {about}"))
             say(f"{SOME} merchants, also with k6")
             some = [*verify, *(part for one in merchants[:SOME] for part in ("-m", one))]
             ours, of_k6 = in_turns(rounds, some, k6.command(found, SOME, CONCURRENCY))
-            figures.append(
-                Figure(f"{SOME} merchants", ratios(ours, of_k6), at_most=1, beside=f"over {about}")
-            )
+            figures.append(Figure(f"{SOME} merchants", ratios(ours, of_k6), beside=f"over {about}"))
         say(f"{count} merchants")
         many = [taken(verify) for _ in range(rounds // 2)]
     ideal = LONGEST_CHAIN * DELAY_SECONDS * count / CONCURRENCY
@@ -231,8 +229,9 @@ BENCHMARK = Benchmark(
     claim="A proof costs little more than the calls of which it consists, for one merchant and for hundreds.",
     how="cold processes; the partner stand-in answers every call after "
     f"{DELAY_SECONDS * 1000:.0f} ms. The script makes the same calls one after the other with `requests` and "
-    "boto3, and judges nothing; so does k6, a compiled program that starts within the time of two calls, "
-    f"but it takes {CONCURRENCY} merchants at once, as `verify` does. "
+    f"boto3, and judges nothing. k6 makes them for {CONCURRENCY} merchants at once, as `verify` does, and "
+    "judges nothing either. It is compiled and starts within the time of two calls, in which Python has not "
+    "loaded the AWS SDK: it is shown to say by how much it stays ahead, and nothing is claimed of it. "
     f"The ideal is the calls of the longest chain ({LONGEST_CHAIN}), times that delay, times merchants, by "
     f"the {CONCURRENCY} that are verified at once.",
     measure=measure,
