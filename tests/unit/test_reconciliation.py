@@ -265,6 +265,28 @@ def test_an_external_address_is_never_lost_because_nobody_can_look() -> None:
     assert (row.status, row.outcome) == (Status.APPROVED, HOLDS)
 
 
+def test_whether_traffic_leaves_is_odd_only_where_aws_was_asked() -> None:
+    outside = declared(A, slot=f"external/{A}")
+    for one, actual in (
+        (outside, there()),
+        (ACTIVE, Actual(asked=frozenset({("123456789012", "eu-west-1")}))),
+    ):
+        row = only(judged(environment(one), actual, ledger(*APPROVED), proof(A, 2)))
+        assert row.warnings == (), one
+
+
+@pytest.mark.parametrize(
+    ("books", "actual", "fact"),
+    [
+        ((SUBMITTED, event("rejected", 1, [A])), there(A), "rejected since 2026-01-06 (FPX-1)"),
+        ((SUBMITTED,), there(), "so it is not ours any more"),
+        (APPROVED, there(), "so it is not ours any more; approved since 2026-01-06 (FPX-1)"),
+    ],
+)
+def test_a_fact_says_no_more_than_the_books_have(books: tuple[Event, ...], actual: Actual, fact: str) -> None:
+    assert only(judged(environment(ACTIVE), actual, ledger(*books))).verdict.endswith(fact)
+
+
 def test_an_allocation_under_another_id_is_another_allocation() -> None:
     swapped = Actual(allocated={A: "eipalloc-0other"}, asked=frozenset({HERE}))
 
