@@ -1,15 +1,18 @@
 """The policies of docs/permissions.md are enough for the real engine, with enforcement on."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
-from tests.engine.project import STACK, Project
+from sandbox.world import ACCOUNT
+from tests.engine.project import STACK, TOPIC, Project
 from tests.loopback.test_permissions import TRUST, policy
 
 pytestmark = pytest.mark.engine
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+EVERYTHING = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 DEPLOYER = f"flexpay-deploy-{STACK}"
 """The name that the page's policy expects of the role."""
 
@@ -124,3 +127,60 @@ def test_with_the_verifiers_policy_beside_it_the_verifier_is_deployed_called_and
     done = project.pulumi("destroy", "--yes", "--skip-preview", extra=deployer)
     assert done.returncode == 0, done.stdout + done.stderr
     assert denied(project) == []
+
+
+FIRST, SPARE = "use1-az1/1", "use1-az1/2"
+ACTIVE = {slot: {"role": "active"} for slot in (FIRST, "use1-az4/1", "use1-az6/1")}
+AT_REST = {"role": "spare"}
+RAIL = {"name": "acme-rail", "integrationId": "UP-12345678-3", "legalEntity": "Acme Rail"}
+READER = "arn:aws:iam::210987654321:role/checkout"
+CHANGES: Mapping[str, Callable[[dict[str, Any]], Any]] = {
+    "tags": lambda config: config.update(tags={"team": "payments"}),
+    "other tags": lambda config: config.update(tags={"owner": "platform"}),
+    "another merchant": lambda config: config["merchants"].append(RAIL),
+    "readers": lambda config: config.update(secrets={"readers": [READER]}),
+    "no readers": lambda config: config.update(secrets={}),
+    "a spare": lambda config: config.update(egress={"addresses": {**ACTIVE, SPARE: AT_REST}}),
+    "traffic to the spare": lambda config: config["egress"].update(
+        addresses={**ACTIVE, FIRST: AT_REST, SPARE: ACTIVE[FIRST]}, replace=[FIRST]
+    ),
+    "the old gateway gone": lambda config: config["egress"].pop("replace"),
+    "other endpoints": lambda config: config["network"].update(endpoints=["kms", "dynamodb"]),
+    "neither endpoints nor flow logs": lambda config: config["network"].update(endpoints=[], flowLogs=False),
+    "a verifier with alarms": lambda config: config.update(
+        verifier={"enabled": True, "schedule": "rate(1 hour)", "alarmTopicArn": TOPIC}
+    ),
+    "another bundle": lambda config: config["partner"].update(checkoutPrefix="/api/checkouts"),
+    "another schedule": lambda config: config["verifier"].update(schedule="rate(2 hours)"),
+    "a boundary": lambda config: config.update(iam={"permissionsBoundary": BOUNDARY}),
+    "tags of all": lambda config: config.update(tags={"owner": "nobody"}),
+    "no tags": lambda config: config.update(tags={}),
+    "no verifier, and nothing protected": lambda config: config.update(verifier={}, protect=False),
+    "one merchant less": lambda config: config["merchants"].pop(),
+    "one zone less": lambda config: (
+        config["network"].update(zones=["use1-az1", "use1-az4"]),
+        config.update(egress={}),
+    ),
+}
+"""What changes in the settings of a stack over the years, in an order in which each is possible."""
+
+
+@pytest.mark.long
+def test_every_change_of_settings_needs_no_more_than_the_policies(project: Project) -> None:
+    deployer = enforced(project)
+    grant(project, DEPLOYER, "verifier")
+    deploys(project, deployer)
+    project.client("iam").create_policy(PolicyName="boundary", PolicyDocument=json.dumps(EVERYTHING))
+    free = project.client("ec2").allocate_address(Domain="vpc")["AllocationId"]
+
+    def adopt(config: dict[str, Any]) -> None:
+        remaining = {slot: ACTIVE[slot] for slot in (FIRST, "use1-az4/1")}
+        config["egress"] = {"addresses": {**remaining, "use1-az4/2": {**AT_REST, "allocation": free}}}
+
+    for name, change in (*CHANGES.items(), ("an address of ours", adopt)):
+        if name == "a boundary":
+            grant(project, DEPLOYER, "bounded")
+        project.configure(change)
+        project.control("DELETE", "/sandbox/calls")
+        done = project.pulumi("up", "--yes", "--skip-preview", extra=deployer)
+        assert (done.returncode, denied(project)) == (0, []), (name, done.stdout, done.stderr)

@@ -387,8 +387,32 @@ def test_whoever_deploys_touches_no_credential(three_secrets: Desk) -> None:
     assert three_secrets.run("retire", "--staged").code == 4
 
 
+def test_a_bounded_deployer_makes_and_keeps_roles_within_the_boundary_only(desk: Desk) -> None:
+    boundary = desk.aws.client("iam").create_policy(
+        PolicyName="boundary", PolicyDocument=json.dumps(allowing(["s3:GetObject"]))
+    )["Policy"]["Arn"]
+    become(desk, policy("deploy"), policy("bounded"), allowing(["iam:*"]))
+    iam, document = mine("iam"), json.dumps(allowing(["s3:*"]))
+    free = {"RoleName": "flexpay-sandbox-free", "AssumeRolePolicyDocument": TRUST}
+    assert code_of(iam.create_role, **free) == "AccessDenied"
+    assert code_of(iam.create_role, **free, PermissionsBoundary=f"{boundary}-other") == "AccessDenied"
+    bound = {"RoleName": "flexpay-sandbox-bound"}
+    iam.create_role(**bound, AssumeRolePolicyDocument=TRUST, PermissionsBoundary=boundary)
+    iam.put_role_policy(**bound, PolicyName="p", PolicyDocument=document)
+    assert code_of(iam.delete_role_permissions_boundary, **bound) == "AccessDenied"
+    become_root(desk)
+    mine("iam").create_role(**free)
+    become(desk, policy("deploy"), policy("bounded"), allowing(["iam:*"]))
+    unbound = {"RoleName": free["RoleName"]}
+    assert code_of(mine("iam").put_role_policy, **unbound, PolicyName="p", PolicyDocument=document) == (
+        "AccessDenied"
+    )
+    mine("iam").put_role_permissions_boundary(**unbound, PermissionsBoundary=boundary)
+    mine("iam").put_role_policy(**unbound, PolicyName="p", PolicyDocument=document)
+
+
 def test_every_document_of_the_page_is_within_the_limits_of_aws() -> None:
-    assert set(POLICIES) == {"deploy", "verifier", "operate", "observe"}
+    assert set(POLICIES) == {"deploy", "bounded", "verifier", "operate", "observe"}
     for name, document in POLICIES.items():
         assert len(json.dumps(document, separators=(",", ":"))) <= 6144, name
         for statement in document["Statement"]:

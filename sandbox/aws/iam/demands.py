@@ -59,7 +59,10 @@ def _anything(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
 def _cloudwatch(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     # PutMetricData has no resource; its namespace can be asked for
     context = {**_tagging(arguments), **_given(arguments, "cloudwatch", "Namespace")}
-    yield Demand(f"cloudwatch:{call.action}", "*", context)
+    named = arguments.get("AlarmNames") or [name for name in (arguments.get("AlarmName"),) if name]
+    alarms = [f"arn:aws:cloudwatch:{call.region}:{call.account}:alarm:{name}" for name in named]
+    for resource in alarms or [str(arguments.get("ResourceARN") or "*")]:
+        yield Demand(f"cloudwatch:{call.action}", resource, context)
 
 
 def _logs(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
@@ -152,7 +155,9 @@ def _ec2(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
 
 
 def _iam(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
-    context = _given(arguments, "iam", "PolicyArn", "PermissionsBoundary")
+    context = dict(_given(arguments, "iam", "PolicyArn", "PermissionsBoundary"))
+    if boundary := resources.boundary_of(call, str(arguments.get("RoleName", ""))):
+        context.setdefault("iam:permissionsboundary", (boundary,))
     yield Demand(f"iam:{call.action}", resources.iam(call, arguments), context)
 
 

@@ -171,6 +171,12 @@ def iam(call: Call, arguments: Mapping[str, Any]) -> str:
     return str(arguments.get("PolicySourceArn", "*"))
 
 
+def boundary_of(call: Call, role: str) -> str | None:
+    """Return the ARN of the permissions boundary that a role has."""
+    backend: Any = iam_backends[call.account]["aws"]
+    return next((one.permissions_boundary_arn for one in backend.roles.values() if one.name == role), None)
+
+
 def function(call: Call, name: str) -> str:
     """Return the ARN of a function that is named, or named by ARN."""
     return name if name.startswith("arn:") else f"arn:aws:lambda:{call.region}:{call.account}:function:{name}"
