@@ -1,6 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
@@ -18,21 +18,11 @@ from onboarding.allowlist.network_view import (
     Subnet,
     Vpc,
 )
-from onboarding.deployment import (
-    Contacts,
-    EgressAddress,
-    Environment,
-    Merchant,
-    Orders,
-    Partner,
-    Role,
-    Stack,
-)
+from onboarding.deployment import Orders, Partner, Role
 from onboarding.errors import CannotTell, InputError
 from onboarding.exit_codes import ExitCode
 from onboarding.verification import templates
 from onboarding.verification.catalog import CHECKS
-from onboarding.verification.facts import Choices, Facts
 from onboarding.verification.judge_access import addresses_approved
 from onboarding.verification.judge_places import partner_url, stack_outputs
 from onboarding.verification.judge_routes import judge_routes, unread
@@ -41,46 +31,7 @@ from onboarding.verification.measurement import CallRecord, PairMeasurement, Ste
 from onboarding.verification.model import Outcome, Result, Subject, Verdict
 from onboarding.verification.probes import look_around
 from onboarding.verification.results import Results
-
-ADDRESS, OTHER = IPv4Address("198.51.100.7"), IPv4Address("198.51.100.8")
-ACCOUNT = "123456789012"
-MERCHANT = Merchant("acme", "UP-12345678-1", "Acme", "flexpay/production/acme", "arn:acme")
-
-
-def stack(**changes: Any) -> Stack:
-    base = Stack(
-        source="stack production",
-        environment="production",
-        region="us-east-1",
-        account_id=ACCOUNT,
-        partner=Partner("https://partner.example", "/api/checkout", Orders.TEST),
-        contacts=Contacts("Acme", "o@acme.example", "s@acme.example"),
-        vpc_id="vpc-1",
-        addresses=(
-            EgressAddress(
-                "use1-az1/1",
-                "use1-az1",
-                ADDRESS,
-                Role.ACTIVE,
-                "us-east-1",
-                ACCOUNT,
-                "eipalloc-1",
-                "nat-1",
-            ),
-        ),
-        private_subnets={"use1-az1": "subnet-a", "use1-az4": "subnet-b"},
-        route_tables={},
-        merchants={"acme": MERCHANT},
-        egress_by_zone={"use1-az1": "use1-az1/1", "use1-az4": "use1-az1/1"},
-    )
-    return replace(base, **changes)
-
-
-def facts(**changes: Any) -> Facts:
-    environment = Environment("production", (stack(**changes),))
-    return Facts(
-        environment, Ledger.empty("production"), Choices(("acme",)), datetime(2026, 11, 23, tzinfo=UTC)
-    )
+from tests.unit.judging_world import ACCOUNT, ADDRESS, MERCHANT, OTHER, facts, stack
 
 
 def egress(routes_a: tuple[Route, ...], routes_b: tuple[Route, ...] | None = None, **subnet: Any) -> Egress:

@@ -14,7 +14,7 @@ from onboarding.deployment import Environment
 from onboarding.errors import InputError
 from onboarding.ledger_file import append, start
 from onboarding.redaction import KnownSecrets
-from tests.unit.test_verification_judging import ADDRESS, stack
+from tests.unit.judging_world import ADDRESS, stack
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:flexpay-production-verifier-use1-az1"
 

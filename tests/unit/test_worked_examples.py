@@ -21,8 +21,8 @@ from onboarding.verification.catalog import CHECKS
 from onboarding.verification.facts import Facts
 from onboarding.verification.judging import judge
 from onboarding.verification.model import Outcome, Result
+from tests.unit.judging_world import facts, stack
 from tests.unit.test_reports import EVERY, NASTY, report, result
-from tests.unit.test_verification_judging import facts, stack
 from tests.unit.worked_examples import example, sources
 
 SPARE = IPv4Address("198.51.100.77")
