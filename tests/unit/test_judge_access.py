@@ -91,6 +91,12 @@ def test_a_secret_that_is_wrong_is_told_apart_from_one_that_nobody_could_read(
     assert told.seconds == step.seconds
 
 
+def test_a_secret_that_was_not_read_names_what_stood_in_the_way() -> None:
+    before = results(("egress-address", Outcome.ERROR, PAIR))
+    told = judge_access.credentials_present(facts(), Subject("acme"), before)
+    assert (told.outcome, told.blocked_by) == (Outcome.SKIP, "egress-address")
+
+
 SHOWN: dict[str, Any] = {
     "certificate_sha256": "ab" * 32,
     "peer": "192.0.2.1:443",
