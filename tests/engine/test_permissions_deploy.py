@@ -112,7 +112,7 @@ def test_with_the_verifiers_policy_beside_it_the_verifier_is_deployed_called_and
 ) -> None:
     deployer = enforced(project)
     grant(project, DEPLOYER, "verifier")
-    verifier = {"enabled": True, "schedule": "rate(1 hour)"}
+    verifier = {"enabled": True, "schedule": "rate(1 hour)", "alarmTopicArn": TOPIC}
     project.configure(lambda config: config.update(verifier=verifier, protect=False))
     deploys(project, deployer)
     assert len(project.outputs()["verifierFunctions"]) == 3

@@ -253,6 +253,69 @@ def test_a_role_is_assumed_only_by_those_it_trusts(strict: Aws) -> None:
     assert other.client("sts").get_caller_identity()["Arn"].endswith("assumed-role/other/test")
 
 
+@pytest.mark.parametrize("account", [OURS, THEIRS])
+@pytest.mark.parametrize("by_name", [True, False])
+def test_who_is_trusted_by_name_needs_a_policy_in_another_account_only(
+    strict: Aws, account: str, by_name: bool
+) -> None:
+    """AssumeRole: within an account the caller's policy allows it, or the trust policy names the caller."""
+    caller = Role(strict, "caller", account=account)
+    named = caller.arn if by_name else f"arn:aws:iam::{account}:root"
+    trust = document({"Effect": "Allow", "Principal": {"AWS": named}, "Action": "sts:AssumeRole"})
+    made = strict.client("iam").create_role(RoleName="target", AssumeRolePolicyDocument=trust)
+    asked = {"RoleArn": made["Role"]["Arn"], "RoleSessionName": "session"}
+    if by_name and account == OURS:
+        caller.client("sts").assume_role(**asked)
+    else:
+        assert code_of(caller.client("sts").assume_role, **asked) == "AccessDenied"
+    caller.may("caller", allow("sts:AssumeRole"))
+    assert caller.client("sts").assume_role(**asked)["Credentials"]
+
+
+TAGGED = {"StringEquals": {"aws:RequestTag/environment": "production"}}
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "arguments", "tagging"),
+    [
+        ("iam", "create_role", {"RoleName": "r", "AssumeRolePolicyDocument": TRUST}, "iam:TagRole"),
+        ("kms", "create_key", {}, "kms:TagResource"),
+        ("logs", "create_log_group", {"logGroupName": "g"}, "logs:TagResource"),
+        ("secretsmanager", "create_secret", {"Name": "s"}, "secretsmanager:TagResource"),
+        ("sqs", "create_queue", {"QueueName": "q"}, "sqs:TagQueue"),
+    ],
+)
+def test_tags_at_creation_need_their_own_permission_and_can_be_insisted_on(
+    strict: Aws, service: str, operation: str, arguments: dict[str, Any], tagging: str
+) -> None:
+    action = f"{service}:{''.join(part.capitalize() for part in operation.split('_'))}"
+    spelled: dict[str, dict[str, Any]] = {
+        "kms": {"Tags": [{"TagKey": "environment", "TagValue": "production"}]},
+        "logs": {"tags": {"environment": "production"}},
+        "sqs": {"tags": {"environment": "production"}},
+    }
+    tags = spelled.get(service, {"Tags": [{"Key": "environment", "Value": "production"}]})
+    role = Role(strict, "maker", allow(action, Condition=TAGGED), allow("kms:PutKeyPolicy"))
+    make = getattr(role.client(service), operation)
+    with pytest.raises(ClientError, match=tagging):
+        make(**arguments, **tags)
+    role.may("maker", allow([action, tagging], Condition=TAGGED), allow("kms:PutKeyPolicy"))
+    with pytest.raises(ClientError, match=action):
+        make(**arguments)
+    make(**arguments, **tags)
+
+
+def test_alarms_are_described_by_whoever_may_describe_all(strict: Aws) -> None:
+    ours = f"arn:aws:cloudwatch:us-east-1:{OURS}:alarm:flexpay-*"
+    role = Role(strict, "alarms", allow(["cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms"], ours))
+    cloudwatch = role.client("cloudwatch")
+    cloudwatch.delete_alarms(AlarmNames=["flexpay-1", "flexpay-2"])
+    assert code_of(cloudwatch.delete_alarms, AlarmNames=["flexpay-1", "other"]) == "AccessDeniedException"
+    assert code_of(cloudwatch.describe_alarms, AlarmNames=["flexpay-1"]) == "AccessDeniedException"
+    role.may("alarms", allow("cloudwatch:DescribeAlarms"))
+    assert cloudwatch.describe_alarms(AlarmNames=["flexpay-1"])["MetricAlarms"] == []
+
+
 def test_passing_a_role_needs_permission(strict: Aws) -> None:
     role = strict.client("iam").create_role(RoleName="f", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
     maker = Role(strict, "maker", allow("lambda:*"))

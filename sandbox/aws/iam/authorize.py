@@ -1,7 +1,8 @@
 """Decides whether a call may be carried out, and says no as AWS does.
 
 Same account: an allowance in an identity policy or in the resource's policy is enough. Another
-account's resource: both must allow. KMS keys: the key's policy decides, or leaves it to the account.
+account's resource: both must allow. A KMS key, and a role to be assumed: its own policy decides, or leaves
+it to the account.
 Boundaries and session policies only take away. Not looked at: service control policies, signatures.
 """
 
@@ -12,7 +13,7 @@ from sandbox.aws.answers import Answer, error_answer
 from sandbox.aws.calls import Call
 from sandbox.aws.iam.demands import Demand, Values, arguments_of, demands, policy_change
 from sandbox.aws.iam.policy import Principal, Request, Verdict, delegates_to_account, evaluate
-from sandbox.aws.iam.principals import Caller, caller_of, root_of, trust_policy
+from sandbox.aws.iam.principals import Caller, caller_of, root_of
 from sandbox.aws.iam.resources import owner
 
 ALWAYS_ALLOWED = {"sts:GetCallerIdentity"}
@@ -103,14 +104,11 @@ def decide(caller: Caller, demand: Demand, region: str, extra: Values | None = N
         return Verdict.EXPLICIT_DENY
     if any(limit is not Verdict.ALLOWED for limit in limits):
         return Verdict.IMPLICIT_DENY
-    elsewhere = demand.account not in ("", principal.account)
-    foreign = elsewhere and demand.action != "sts:AssumeRole"
-    if _trusts(demand, request) is False:
-        return Verdict.IMPLICIT_DENY
+    foreign = demand.account not in ("", principal.account)
     delegated = demand.resource_policy is not None and delegates_to_account(
         demand.resource_policy, principal.account, request
     )
-    if demand.is_key or foreign:
+    if demand.own_decides or foreign:
         by_resource = own is Verdict.ALLOWED or (delegated and identity is Verdict.ALLOWED)
         needs_both = foreign and identity is not Verdict.ALLOWED
         return Verdict.ALLOWED if by_resource and not needs_both else Verdict.IMPLICIT_DENY
@@ -121,21 +119,6 @@ def _resource_says(demand: Demand, request: Request) -> Verdict:
     if demand.resource_policy is None:
         return Verdict.IMPLICIT_DENY
     return evaluate([demand.resource_policy], request, names_principals=True)
-
-
-def _trusts(demand: Demand, request: Request) -> bool | None:
-    """Tell whether a role lets itself be assumed by a principal; None when nothing is to be assumed."""
-    if demand.action != "sts:AssumeRole":
-        return None
-    document = trust_policy(demand.resource)
-    if document is None:
-        return False
-    anywhere = Request(request.principal, request.action, "*", request.context)
-    direct = evaluate([document], anywhere, names_principals=True)
-    return direct is Verdict.ALLOWED or (
-        direct is not Verdict.EXPLICIT_DENY
-        and delegates_to_account(document, request.principal.account, anywhere)
-    )
 
 
 def _common(principal: Principal, demand: Demand, region: str) -> Values:

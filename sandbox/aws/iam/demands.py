@@ -4,6 +4,7 @@ Source: AWS's service authorization reference. Services that are not listed here
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs
 
 from sandbox.aws.calls import Call
 from sandbox.aws.iam import resources
+from sandbox.aws.iam.principals import trust_policy
 
 Values = Mapping[str, tuple[str, ...]]
 
@@ -24,8 +26,8 @@ class Demand:
     context: Values = field(default_factory=dict)
     resource_policy: str | None = None
     """Policy of the resource itself, where it has one."""
-    is_key: bool = False
-    """A KMS key: nothing is allowed that its own policy does not allow or leave to the account."""
+    own_decides: bool = False
+    """A KMS key, or a role to be assumed: its policy must allow, or leave it to the account's own."""
 
     @property
     def account(self) -> str:
@@ -36,8 +38,8 @@ class Demand:
 def demands(call: Call, body: bytes) -> list[Demand]:
     """Return everything that must be allowed for a call to be carried out."""
     arguments = arguments_of(call, body)
-    own = OF_SERVICE.get(call.service, _anything)
-    return [*own(call, arguments), *_passed_roles(call, arguments)]
+    own = list(OF_SERVICE.get(call.service, _anything)(call, arguments))
+    return [*own, *_tagged_at_once(call, arguments, own), *_passed_roles(call, arguments)]
 
 
 def arguments_of(call: Call, body: bytes) -> dict[str, Any]:
@@ -60,6 +62,8 @@ def _cloudwatch(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     # PutMetricData has no resource; its namespace can be asked for
     context = {**_tagging(arguments), **_given(arguments, "cloudwatch", "Namespace")}
     named = arguments.get("AlarmNames") or [name for name in (arguments.get("AlarmName"),) if name]
+    if call.action == "DescribeAlarms":
+        named = ["*"]  # whichever are asked for: a pattern that names some of them is not enough
     alarms = [f"arn:aws:cloudwatch:{call.region}:{call.account}:alarm:{name}" for name in named]
     for resource in alarms or [str(arguments.get("ResourceARN") or "*")]:
         yield Demand(f"cloudwatch:{call.action}", resource, context)
@@ -69,9 +73,7 @@ def _logs(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     # describing is authorized on the group with an empty name, which only a pattern covers
     group = arguments.get("logGroupName", "")
     arn = f"arn:aws:logs:{call.region}:{call.account}:log-group:{group}"
-    tags = arguments.get("tags")
-    context = _requested({str(k): str(v) for k, v in tags.items()}) if isinstance(tags, dict) else {}
-    yield Demand(f"logs:{call.action}", str(arguments.get("resourceArn") or arn), context)
+    yield Demand(f"logs:{call.action}", str(arguments.get("resourceArn") or arn), _tagging(arguments))
 
 
 def _secretsmanager(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
@@ -108,7 +110,7 @@ def _kms(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
         yield Demand(f"kms:{call.action}", f"arn:aws:kms:{call.region}:{call.account}:{alias}")
         key = key or str(alias)
     if not key:
-        yield Demand(f"kms:{call.action}", "*", _tagging(arguments, "TagKey"))
+        yield Demand(f"kms:{call.action}", "*", _tagging(arguments))
         return
     if resources.key(call, str(key)).policy is None:
         return  # no such key: AWS resolves the name first, and answers NotFoundException
@@ -125,29 +127,29 @@ def policy_change(call: Call, arguments: Mapping[str, Any], document: str) -> De
     AWS only documents that the caller must be able to make the PutKeyPolicy request.
     """
     key = arguments.get("KeyId")
-    tags = _tagging(arguments, "TagKey")
+    tags = _tagging(arguments)
     if key:
         known = resources.key(call, str(key))
-        return Demand("kms:PutKeyPolicy", known.arn, _resource_tags(known.tags), document, is_key=True)
+        return Demand("kms:PutKeyPolicy", known.arn, _resource_tags(known.tags), document, own_decides=True)
     new = f"arn:aws:kms:{call.region}:{call.account}:key/00000000-0000-0000-0000-000000000000"
-    return Demand("kms:PutKeyPolicy", new, tags, document, is_key=True)
+    return Demand("kms:PutKeyPolicy", new, tags, document, own_decides=True)
 
 
 def _key_demand(call: Call, action: str, key_id: str, context: Values) -> Demand:
     found = resources.key(call, key_id)
     full = {"kms:calleraccount": (call.account,), **_resource_tags(found.tags), **context}
-    return Demand(action, found.arn, full, found.policy, is_key=True)
+    return Demand(action, found.arn, full, found.policy, own_decides=True)
 
 
 def _ec2(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     action = f"ec2:{call.action}"
-    context = {**_ec2_tagging(arguments), "ec2:region": (call.region,)}
+    context = {**_tagging(arguments), "ec2:region": (call.region,)}
     if not call.action.startswith(("Describe", "Get")):
         touched = list(resources.ec2(call, arguments))
         for found in touched:
             yield Demand(action, found.arn, {**context, **_resource_tags(found.tags, "aws", "ec2")})
-        if call.action in resources.EC2_CREATES and "aws:tagkeys" in context:
-            arn = resources.ec2_arn(call, resources.EC2_CREATES[call.action], "*")
+        if call.action in resources.EC2_TAGGED and "aws:tagkeys" in context:
+            arn = resources.ec2_arn(call, resources.EC2_TAGGED[call.action], "*")
             yield Demand("ec2:CreateTags", arn, {**context, "ec2:createaction": (call.action,)})
         if touched:
             return
@@ -155,7 +157,7 @@ def _ec2(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
 
 
 def _iam(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
-    context = dict(_given(arguments, "iam", "PolicyArn", "PermissionsBoundary"))
+    context = {**_tagging(arguments), **_given(arguments, "iam", "PolicyArn", "PermissionsBoundary")}
     if boundary := resources.boundary_of(call, str(arguments.get("RoleName", ""))):
         context.setdefault("iam:permissionsboundary", (boundary,))
     yield Demand(f"iam:{call.action}", resources.iam(call, arguments), context)
@@ -163,14 +165,18 @@ def _iam(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
 
 def _sts(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     context = _given(arguments, "sts", "ExternalId", "RoleSessionName")
-    yield Demand(f"sts:{call.action}", str(arguments.get("RoleArn", "*")), context)
+    role = str(arguments.get("RoleArn", "*"))
+    if call.action == "AssumeRole":
+        yield Demand("sts:AssumeRole", role, context, trust_policy(role), own_decides=True)
+    else:
+        yield Demand(f"sts:{call.action}", role, context)
 
 
 def _lambda(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     # the operation InvokeFunction is the one whose permission has the API's older name
     action = {"Invoke": "InvokeFunction"}.get(call.action, call.action)
     name = arguments.get("FunctionName") or resources.function_in_path(call.path)
-    yield Demand(f"lambda:{action}", resources.function(call, name) if name else "*")
+    yield Demand(f"lambda:{action}", resources.function(call, name) if name else "*", _tagging(arguments))
 
 
 def _s3(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
@@ -192,6 +198,14 @@ def _scheduler(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     yield Demand(f"scheduler:{call.action}", arn if "/schedules/" in call.path else "*")
 
 
+def _tagged_at_once(call: Call, arguments: Mapping[str, Any], own: list[Demand]) -> Iterator[Demand]:
+    """Yield what tags at creation ask for besides; EC2's own way with them is in ``_ec2``."""
+    action, tags = TAGGED_AT_ONCE.get((call.service, call.action)), _tagging(arguments)
+    if action and tags:
+        new_key = f"arn:aws:kms:{call.region}:{call.account}:key/*"
+        yield Demand(action, new_key if call.service == "kms" else own[0].resource, tags)
+
+
 def _passed_roles(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     target = arguments.get("Target")
     for role, service in (
@@ -207,19 +221,16 @@ def _given(arguments: Mapping[str, Any], service: str, *names: str) -> Values:
     return {f"{service}:{name.lower()}": (str(arguments[name]),) for name in names if arguments.get(name)}
 
 
-def _tagging(arguments: Mapping[str, Any], key: str = "Key") -> Values:
-    tags = arguments.get("Tags")
-    pairs = {t[key]: t.get(key.replace("Key", "Value"), "") for t in tags} if isinstance(tags, list) else {}
-    return _requested(pairs)
-
-
-def _ec2_tagging(arguments: Mapping[str, Any]) -> Values:
-    named = {
-        name.removesuffix(".Key"): str(value)
-        for name, value in arguments.items()
-        if name.endswith(".Key") and ("Tag." in name)
-    }
-    return _requested({value: str(arguments.get(f"{name}.Value", "")) for name, value in named.items()})
+def _tagging(arguments: Mapping[str, Any]) -> Values:
+    """Return the tags of a request as conditions look at them, however its service writes them."""
+    told = arguments.get("Tags") or arguments.get("tags")
+    if isinstance(told, dict):
+        return _requested({str(name): str(value) for name, value in told.items()})
+    if isinstance(told, list):
+        key = "TagKey" if told and "TagKey" in told[0] else "Key"
+        return _requested({tag[key]: tag.get(key.replace("Key", "Value"), "") for tag in told})
+    flat = {name: name.removesuffix("Key") + "Value" for name in arguments if re.fullmatch(FLAT_TAG, name)}
+    return _requested({str(arguments[name]): str(arguments.get(value, "")) for name, value in flat.items()})
 
 
 def _requested(pairs: Mapping[str, str]) -> Values:
@@ -235,6 +246,21 @@ def _resource_tags(tags: Mapping[str, str], *prefixes: str) -> Values:
     }
 
 
+FLAT_TAG = r"(TagSpecification\.\d+\.Tag|Tags?(\.member)?)\.\d+\.Key"
+"""Parameter of a query that holds a tag's key: EC2's with and without specification, and everybody else's."""
+TAGGED_AT_ONCE = {
+    ("cloudwatch", "PutMetricAlarm"): "cloudwatch:TagResource",
+    ("iam", "CreatePolicy"): "iam:TagPolicy",
+    ("iam", "CreateRole"): "iam:TagRole",
+    ("kms", "CreateKey"): "kms:TagResource",
+    ("lambda", "CreateFunction"): "lambda:TagResource",
+    ("logs", "CreateLogGroup"): "logs:TagResource",
+    ("scheduler", "CreateScheduleGroup"): "scheduler:TagResource",
+    ("secretsmanager", "CreateSecret"): "secretsmanager:TagResource",
+    ("sns", "CreateTopic"): "sns:TagResource",
+    ("sqs", "CreateQueue"): "sqs:TagQueue",
+}
+"""Operations that need a second permission when they bring tags (API reference of each, ``Tags``)."""
 PREFIXES = {"service-quotas": "servicequotas"}
 """Services whose actions are called otherwise than boto3 calls the service."""
 OF_SERVICE: Mapping[str, Callable[[Call, Mapping[str, Any]], Iterator[Demand]]] = {

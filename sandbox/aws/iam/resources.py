@@ -33,6 +33,10 @@ EC2_CREATES = {
     "CreateVpc": "vpc",
     "CreateVpcEndpoint": "vpc-endpoint",
 }
+EC2_TAGGED = EC2_CREATES | dict.fromkeys(
+    ("AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress"), "security-group-rule"
+)
+"""What an operation tags in the same breath, which needs CreateTags besides."""
 EC2_PREFIXES = {
     "eipalloc": "elastic-ip",
     "eni": "network-interface",
