@@ -133,7 +133,7 @@ def test_an_rsa_key_opens_what_was_sealed_elsewhere(aws: Aws, algorithm: str, di
     assert code_of(kms.encrypt, KeyId=key, Plaintext=b"x") == "InvalidKeyUsageException"
 
 
-def test_a_key_that_is_off_or_for_signing_encrypts_nothing(aws: Aws) -> None:
+def test_a_key_that_is_off_or_for_signing_encrypts_nothing_and_opens_nothing(aws: Aws) -> None:
     kms = aws.client("kms")
     signing = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
     asked = {"KeyId": signing, "Plaintext": b"x", "EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}
@@ -142,10 +142,13 @@ def test_a_key_that_is_off_or_for_signing_encrypts_nothing(aws: Aws) -> None:
     sealed = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
     kms.disable_key(KeyId=key)
     assert code_of(kms.encrypt, KeyId=key, Plaintext=b"x") == "DisabledException"
+    assert code_of(kms.generate_data_key, KeyId=key, KeySpec="AES_256") == "DisabledException"
+    assert code_of(kms.decrypt, CiphertextBlob=sealed) == "DisabledException"
     kms.enable_key(KeyId=key)
     assert kms.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"x"
     kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
     assert code_of(kms.encrypt, KeyId=key, Plaintext=b"x") == "KMSInvalidStateException"
+    assert code_of(kms.decrypt, CiphertextBlob=sealed) == "KMSInvalidStateException"
 
 
 def test_base64_of_a_plaintext_is_the_protocols_business(aws: Aws) -> None:

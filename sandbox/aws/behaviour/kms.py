@@ -25,6 +25,21 @@ def create_key(original: Any, self: Any, policy: str | None, key_usage: str | No
     return original(self, policy, key_usage or "ENCRYPT_DECRYPT", *args)
 
 
+@RULES.replaces(KmsBackend, "encrypt")
+def encrypt_with(original: Any, self: Any, key_id: str, *args: Any, **kwargs: Any) -> Any:
+    """Refuse a key that is in no state for it; GenerateDataKey and ReEncrypt encrypt with it as well."""
+    _check_state(self.keys[self.any_id_to_key_id(key_id)])
+    return original(self, key_id, *args, **kwargs)
+
+
+@RULES.replaces(KmsBackend, "decrypt")
+def decrypt_with(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+    """Refuse a ciphertext whose key is in no state for it, also where only the ciphertext names the key."""
+    plaintext, arn = original(self, *args, **kwargs)
+    _check_state(self.keys[arn.rpartition("/")[2]])
+    return plaintext, arn
+
+
 @RULES.replaces(KmsResponse)
 def encrypt(original: Any, self: Any) -> str:
     """Encrypt with the algorithm that the key is for, and name it in the answer.
@@ -80,11 +95,15 @@ def _usable(response: Any) -> Any:
     key_id = response._get_param("KeyId")
     response._validate_key_id(key_id)
     key = response.kms_backend.keys[response.kms_backend.any_id_to_key_id(key_id)]
+    _check_state(key)
+    return key
+
+
+def _check_state(key: Any) -> None:
     if key.key_state == "PendingDeletion":
         raise JsonRESTError("KMSInvalidStateException", f"{key.arn} is pending deletion.")
     if key.key_state == "Disabled":
         raise JsonRESTError("DisabledException", f"{key.arn} is disabled.")
-    return key
 
 
 def _check_algorithm(key: Any, algorithm: str) -> None:
