@@ -37,14 +37,15 @@ class Taken:
 def taken(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Taken:
     """Run a command, whose first word is a path, in the project's folder; it must end with 0.
 
-    Raises SystemExit with the end of what it said when it does not.
+    What it imports is compiled once, as on any machine, also where the caller's environment forbids that.
+    Raises SystemExit with the end of what the command said when it does not end with 0.
     """
+    variables = {**(os.environ if environment is None else environment)}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as said:
         told = Path(folder) / "taken.json"
         launcher = [sys.executable, "-I", "-S", "-c", _LAUNCH, str(told), *command]
-        subprocess.run(
-            launcher, cwd=ROOT, env=environment or os.environ, stdout=said, stderr=said, check=False
-        )
+        subprocess.run(launcher, cwd=ROOT, env=variables, stdout=said, stderr=said, check=False)
         code, *figures = json.loads(told.read_text(encoding="utf-8")) if told.exists() else [None]
         if code != 0:
             said.seek(0)

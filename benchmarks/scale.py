@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
 
 import requests
 
@@ -96,6 +97,7 @@ def function_seconds(folder: Path) -> float:
     """
     names = merchants(MAX_CONCURRENCY)
     with (
+        patch.dict(os.environ),
         standin(
             "sandbox.flexpay", "--port", "0", "--latency", str(DELAY_SECONDS), "--state", f"{folder}/partner"
         ) as partner,

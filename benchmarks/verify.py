@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import requests
@@ -77,7 +78,10 @@ def post(url: str, body: Any) -> Any:
 
 
 def prepare(folder: Path, partner: dict[str, Any], aws: str, merchants: Sequence[str]) -> dict[str, Any]:
-    """Register merchants, have them approved, store their credentials; returns what PLAIN needs."""
+    """Register merchants, have them approved, store their credentials; returns what PLAIN needs.
+
+    From then on this process's own environment leads to that AWS; ``patch.dict`` around it ends that.
+    """
     os.environ |= AWS | {"AWS_ENDPOINT_URL": aws}
     store = boto3.client("secretsmanager", region_name="us-east-1")
     outputs: dict[str, Any] = {}
@@ -171,12 +175,12 @@ def in_turns(rounds: int, *commands: Sequence[str]) -> list[list[float]]:
 
 def measure(say: Say, *, count: int = 200, rounds: int = 5) -> Result:
     """Verify one merchant, some and many."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     merchants = [f"merchant-{number:03}" for number in range(count)]
     say(f"preparing {count} merchants")
     found, about = k6.find(say)
     figures, notes = [], [] if found else [f"k6 was not compared: {about}."]
     with (
+        patch.dict(os.environ),
         tempfile.TemporaryDirectory() as name,
         standin(
             "sandbox.flexpay", "--port", "0", "--latency", str(DELAY_SECONDS), "--state", f"{name}/partner"
