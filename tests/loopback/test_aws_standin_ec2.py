@@ -59,6 +59,33 @@ def test_an_address_of_a_deleted_gateway_serves_a_new_one(aws: Aws) -> None:
     assert made["NatGatewayAddresses"][0]["PublicIp"] == address_of(ec2, allocation)["PublicIp"]
 
 
+def test_a_gateway_is_made_once_though_its_request_comes_twice(aws: Aws) -> None:
+    ec2 = aws.client("ec2")
+    allocation = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    asked = {"SubnetId": aws.network()[1], "AllocationId": allocation, "ClientToken": "once"}
+    aws.control("POST", "faults", {"action": "CreateNatGateway", "kind": "lost", "times": 1})
+    assert code_of(ec2.create_nat_gateway, **asked) == "InternalError"
+    made = ec2.create_nat_gateway(**asked)["NatGateway"]["NatGatewayId"]
+    assert [one["NatGatewayId"] for one in ec2.describe_nat_gateways()["NatGateways"]] == [made]
+
+
+def test_no_route_leads_to_a_gateway_that_is_not_there(aws: Aws) -> None:
+    ec2 = aws.client("ec2")
+    gateway, _ = aws.gateway()
+    (described,) = ec2.describe_nat_gateways(NatGatewayIds=[gateway])["NatGateways"]
+    table = ec2.create_route_table(VpcId=described["VpcId"])["RouteTable"]["RouteTableId"]
+    default = {"RouteTableId": table, "DestinationCidrBlock": "0.0.0.0/0"}
+    unknown = "nat-0123456789abcdef0"
+    assert code_of(ec2.create_route, **default, NatGatewayId=unknown) == "InvalidNatGatewayID.NotFound"
+    ec2.create_route(**default, NatGatewayId=gateway)
+    assert code_of(ec2.replace_route, **default, NatGatewayId=unknown) == "InvalidNatGatewayID.NotFound"
+    routes = ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"]
+    assert gateway in [route.get("NatGatewayId") for route in routes]
+    ec2.delete_nat_gateway(NatGatewayId=gateway)
+    ec2.delete_route(**default)
+    assert code_of(ec2.create_route, **default, NatGatewayId=gateway) == "InvalidNatGatewayID.NotFound"
+
+
 def test_a_gateway_fails_without_an_internet_gateway(aws: Aws) -> None:
     ec2 = aws.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.nat_gateways import NatGateway, NatGatewayBackend
 from moto.ec2.responses._base_response import EC2BaseResponse
+from moto.ec2.responses.nat_gateways import NatGateways
 
 from sandbox.aws.behaviour.later import begin, under_way
 from sandbox.aws.behaviour.rules import Rules
@@ -42,6 +44,24 @@ def state(self: Any) -> str:
         _let_go(self)
         return "failed"
     return "available"
+
+
+@RULES.replaces(NatGateways, "create_nat_gateway")
+def create_once(original: Any, self: Any) -> ActionResult:
+    """Answer a request that comes again with the gateway that it made the first time.
+
+    CreateNatGateway, ``ClientToken``: "to ensure the idempotency of the request". The SDKs send one with
+    every call, and the same one when they repeat it because its answer did not arrive.
+    """
+    backend, token = self.ec2_backend, self._get_param("ClientToken")
+    made: dict[str, str] = backend.__dict__.setdefault("nat_gateways_by_token", {})
+    if token in made:
+        return ActionResult({"NatGateway": backend.nat_gateways[made[token]]})
+    answer: ActionResult = original(self)
+    if token:
+        result: Any = answer.result
+        made[token] = result["NatGateway"].id
+    return answer
 
 
 @RULES.replaces(NatGatewayBackend)
@@ -98,7 +118,7 @@ def describe_nat_gateways(
 ) -> list[Any]:
     """Answer NatGatewayNotFound for an id that never existed; filter by tags and addresses too.
 
-    Deleted gateways stay visible for about an hour.
+    Deleted gateways stay visible: on AWS for about an hour, here as long as the stand-in's world is kept.
     """
     for wanted in nat_gateway_ids or []:
         if wanted not in self.nat_gateways:
