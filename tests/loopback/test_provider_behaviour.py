@@ -441,9 +441,9 @@ class TestLookups:
                 {
                     "sid": "Read",
                     "actions": ["s3:GetObject"],
-                    "resources": ["a", "b"],
+                    "resources": ["a", "b/&{aws:username}"],
                     "principals": [{"type": "AWS", "identifiers": [ACCOUNT]}],
-                    "conditions": [{"test": "StringLike", "variable": "aws:PrincipalArn", "values": ["x"]}],
+                    "conditions": [{"test": "StringLike", "variable": "aws:SourceVpc", "values": ["&{x}"]}],
                 }
             ],
         )
@@ -454,14 +454,16 @@ class TestLookups:
                     "Sid": "Read",
                     "Effect": "Allow",
                     "Action": "s3:GetObject",
-                    "Resource": ["b", "a"],
+                    "Resource": ["b/${aws:username}", "a"],
                     "Principal": {"AWS": ACCOUNT},
-                    "Condition": {"StringLike": {"aws:PrincipalArn": "x"}},
+                    "Condition": {"StringLike": {"aws:SourceVpc": "${x}"}},
                 }
             ],
         }
         with pytest.raises(ProviderError, match=r"statements\[0\].action: not mapped"):
             driver.invoke("aws:iam/getPolicyDocument:getPolicyDocument", statements=[{"action": "x"}])
+        with pytest.raises(ProviderError, match=r"duplicate Sid \(Read\)"):
+            driver.invoke("aws:iam/getPolicyDocument:getPolicyDocument", statements=[{"sid": "Read"}] * 2)
 
     def test_every_mapped_lookup_is_tried_here(self) -> None:
         text = Path(__file__).read_text(encoding="utf-8")

@@ -23,12 +23,17 @@ def _one_or_all(values: list[str]) -> Any:
     return values[0] if len(values) == 1 else sorted(values, reverse=True)
 
 
+def _with_variables(values: list[str]) -> list[str]:
+    """Return values with AWS's variables, which programs write ``&{…}``: ``${…}`` is Terraform's own."""
+    return [value.replace("&{", "${") for value in values]
+
+
 def _principals(given: list[Mapping[str, Any]]) -> Any:
     if any(item["type"] == "*" for item in given):
         return "*"
     merged: dict[str, list[str]] = {}
     for item in given:
-        merged.setdefault(item["type"], []).extend(item["identifiers"])
+        merged.setdefault(item["type"], []).extend(_with_variables(item["identifiers"]))
     return {kind: _one_or_all(identifiers) for kind, identifiers in merged.items()}
 
 
@@ -37,13 +42,15 @@ def _statement(given: Mapping[str, Any]) -> dict[str, Any]:
     statement["Effect"] = given.get("effect") or "Allow"
     for name, key in _STATEMENT_LISTS.items():
         if given.get(name):
-            statement[key] = _one_or_all(given[name])
+            values = given[name] if key.endswith("Action") else _with_variables(given[name])
+            statement[key] = _one_or_all(values)
     for name, key in (("principals", "Principal"), ("notPrincipals", "NotPrincipal")):
         if given.get(name):
             statement[key] = _principals(given[name])
     conditions: dict[str, dict[str, list[str]]] = {}
     for item in given.get("conditions") or ():
-        conditions.setdefault(item["test"], {}).setdefault(item["variable"], []).extend(item["values"])
+        values = _with_variables(item["values"])
+        conditions.setdefault(item["test"], {}).setdefault(item["variable"], []).extend(values)
     if conditions:
         statement["Condition"] = {
             test: {variable: _one_or_all(values) for variable, values in variables.items()}
@@ -53,7 +60,10 @@ def _statement(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def policy_document(_aws: Aws, args: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document of some statements, and its checksum as id."""
+    """Return the document of some statements, and its checksum as id; no two may have one Sid."""
+    sids = [item["sid"] for item in args.get("statements") or () if item.get("sid")]
+    if twice := sorted({sid for sid in sids if sids.count(sid) > 1}):
+        raise ValueError(f"writing IAM Policy Document: duplicate Sid ({twice[0]})")
     document: dict[str, Any] = {"Version": args.get("version") or "2012-10-17"}
     if args.get("policyId"):
         document["Id"] = args["policyId"]

@@ -20,7 +20,7 @@ HARMLESS = frozenset(
         "s3UsePathStyle",
     }
 )
-"""Settings of the official provider that ask for what the sandbox does anyway."""
+"""Settings of the official provider that change nothing here: who calls is asked all the same."""
 
 MAPPED = HARMLESS | {
     "allowedAccountIds",
