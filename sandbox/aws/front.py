@@ -57,10 +57,6 @@ class FrontDoor:
         path = environ.get("PATH_INFO", "")
         if path == "/sandbox" or path.startswith("/sandbox/"):
             return _send(start_response, self._controls.answer(environ, body))
-        if path.startswith("/moto-api/"):
-            with self.lock:
-                answered: Iterable[bytes] = self._moto(environ, start_response)
-                return answered
         return self._aws(environ, body, start_response)
 
     def _aws(self, environ: dict[str, Any], body: bytes, start_response: StartResponse) -> Iterable[bytes]:

@@ -31,7 +31,8 @@ from sandbox.aws.function_packages import link_runtime
 from sandbox.aws.iam.resources import function_in_path
 
 RETRIES = 2
-"""How often AWS repeats an asynchronous invocation that failed, unless it is told otherwise."""
+"""How often AWS repeats an asynchronous invocation that failed, unless it is told otherwise; there after a
+minute, then two more, here at once."""
 FOLDER = "flexpay-sandbox-functions-"
 
 
@@ -165,7 +166,7 @@ def _keep_log(call: Call, job: Job, log: str) -> None:
     backend, group = logs_backends[call.account][call.region], f"/aws/lambda/{job.name}"
     if group not in backend.groups or not log:
         return
-    stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}"
+    stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{uuid.uuid4().hex}"
     backend.create_log_stream(group, stream)
     at = int(time.time() * 1000)
     backend.put_log_events(group, stream, [{"timestamp": at, "message": one} for one in log.splitlines()])
