@@ -11,10 +11,11 @@ from typing import Any
 
 from sandbox.aws.answers import Answer, error_answer
 from sandbox.aws.calls import Call
-from sandbox.aws.iam.demands import Demand, Values, arguments_of, demands, policy_change
+from sandbox.aws.iam.demands import Demand, arguments_of, demands, policy_change
 from sandbox.aws.iam.policy import Principal, Request, Verdict, delegates_to_account, evaluate
 from sandbox.aws.iam.principals import Caller, caller_of, root_of
 from sandbox.aws.iam.resources import owner
+from sandbox.aws.iam.tags import Values
 
 ALWAYS_ALLOWED = {"sts:GetCallerIdentity"}
 UNSIGNED = {"sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity"}

@@ -4,7 +4,6 @@ Source: AWS's service authorization reference. Services that are not listed here
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +12,7 @@ from urllib.parse import parse_qs
 from sandbox.aws.calls import Call
 from sandbox.aws.iam import resources
 from sandbox.aws.iam.principals import trust_policy
-
-Values = Mapping[str, tuple[str, ...]]
+from sandbox.aws.iam.tags import PERMISSION_AT_CREATION, Values, request_tags, resource_tags
 
 
 @dataclass(frozen=True)
@@ -55,12 +53,12 @@ def arguments_of(call: Call, body: bytes) -> dict[str, Any]:
 
 def _anything(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     prefix = PREFIXES.get(call.service, call.service)
-    yield Demand(f"{prefix}:{call.action}", "*", _tagging(arguments))
+    yield Demand(f"{prefix}:{call.action}", "*", request_tags(arguments))
 
 
 def _cloudwatch(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     # PutMetricData has no resource; its namespace can be asked for
-    context = {**_tagging(arguments), **_given(arguments, "cloudwatch", "Namespace")}
+    context = {**request_tags(arguments), **_given(arguments, "cloudwatch", "Namespace")}
     named = arguments.get("AlarmNames") or [name for name in (arguments.get("AlarmName"),) if name]
     if call.action == "DescribeAlarms":
         named = ["*"]  # whichever are asked for: a pattern that names some of them is not enough
@@ -73,19 +71,19 @@ def _logs(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     # describing is authorized on the group with an empty name, which only a pattern covers
     group = arguments.get("logGroupName", "")
     arn = f"arn:aws:logs:{call.region}:{call.account}:log-group:{group}"
-    yield Demand(f"logs:{call.action}", str(arguments.get("resourceArn") or arn), _tagging(arguments))
+    yield Demand(f"logs:{call.action}", str(arguments.get("resourceArn") or arn), request_tags(arguments))
 
 
 def _secretsmanager(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     action = f"secretsmanager:{call.action}"
     named = arguments.get("SecretId") or arguments.get("Name")
     if not named:
-        yield Demand(action, "*", _tagging(arguments))
+        yield Demand(action, "*", request_tags(arguments))
         return
     found = resources.secret(call, str(named))
     context = {
-        **_tagging(arguments),
-        **_resource_tags(found.tags),
+        **request_tags(arguments),
+        **resource_tags(found.tags),
         "secretsmanager:secretid": (found.arn,),
         **_given(arguments, "secretsmanager", "Name", "VersionStage", "VersionId", "KmsKeyId"),
     }
@@ -110,7 +108,7 @@ def _kms(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
         yield Demand(f"kms:{call.action}", f"arn:aws:kms:{call.region}:{call.account}:{alias}")
         key = key or str(alias)
     if not key:
-        yield Demand(f"kms:{call.action}", "*", _tagging(arguments))
+        yield Demand(f"kms:{call.action}", "*", request_tags(arguments))
         return
     if resources.key(call, str(key)).policy is None:
         return  # no such key: AWS resolves the name first, and answers NotFoundException
@@ -127,27 +125,27 @@ def policy_change(call: Call, arguments: Mapping[str, Any], document: str) -> De
     AWS only documents that the caller must be able to make the PutKeyPolicy request.
     """
     key = arguments.get("KeyId")
-    tags = _tagging(arguments)
+    tags = request_tags(arguments)
     if key:
         known = resources.key(call, str(key))
-        return Demand("kms:PutKeyPolicy", known.arn, _resource_tags(known.tags), document, own_decides=True)
+        return Demand("kms:PutKeyPolicy", known.arn, resource_tags(known.tags), document, own_decides=True)
     new = f"arn:aws:kms:{call.region}:{call.account}:key/00000000-0000-0000-0000-000000000000"
     return Demand("kms:PutKeyPolicy", new, tags, document, own_decides=True)
 
 
 def _key_demand(call: Call, action: str, key_id: str, context: Values) -> Demand:
     found = resources.key(call, key_id)
-    full = {"kms:calleraccount": (call.account,), **_resource_tags(found.tags), **context}
+    full = {"kms:calleraccount": (call.account,), **resource_tags(found.tags), **context}
     return Demand(action, found.arn, full, found.policy, own_decides=True)
 
 
 def _ec2(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     action = f"ec2:{call.action}"
-    context = {**_tagging(arguments), "ec2:region": (call.region,)}
+    context = {**request_tags(arguments), "ec2:region": (call.region,)}
     if not call.action.startswith(("Describe", "Get")):
         touched = list(resources.ec2(call, arguments))
         for found in touched:
-            yield Demand(action, found.arn, {**context, **_resource_tags(found.tags, "aws", "ec2")})
+            yield Demand(action, found.arn, {**context, **resource_tags(found.tags, "aws", "ec2")})
         if call.action in resources.EC2_TAGGED and "aws:tagkeys" in context:
             arn = resources.ec2_arn(call, resources.EC2_TAGGED[call.action], "*")
             yield Demand("ec2:CreateTags", arn, {**context, "ec2:createaction": (call.action,)})
@@ -157,7 +155,7 @@ def _ec2(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
 
 
 def _iam(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
-    context = {**_tagging(arguments), **_given(arguments, "iam", "PolicyArn", "PermissionsBoundary")}
+    context = {**request_tags(arguments), **_given(arguments, "iam", "PolicyArn", "PermissionsBoundary")}
     if boundary := resources.boundary_of(call, str(arguments.get("RoleName", ""))):
         context.setdefault("iam:permissionsboundary", (boundary,))
     yield Demand(f"iam:{call.action}", resources.iam(call, arguments), context)
@@ -176,7 +174,7 @@ def _lambda(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
     # the operation InvokeFunction is the one whose permission has the API's older name
     action = {"Invoke": "InvokeFunction"}.get(call.action, call.action)
     name = arguments.get("FunctionName") or resources.function_in_path(call.path)
-    yield Demand(f"lambda:{action}", resources.function(call, name) if name else "*", _tagging(arguments))
+    yield Demand(f"lambda:{action}", resources.function(call, name) if name else "*", request_tags(arguments))
 
 
 def _s3(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
@@ -200,7 +198,7 @@ def _scheduler(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
 
 def _tagged_at_once(call: Call, arguments: Mapping[str, Any], own: list[Demand]) -> Iterator[Demand]:
     """Yield what tags at creation ask for besides; EC2's own way with them is in ``_ec2``."""
-    action, tags = TAGGED_AT_ONCE.get((call.service, call.action)), _tagging(arguments)
+    action, tags = PERMISSION_AT_CREATION.get((call.service, call.action)), request_tags(arguments)
     if action and tags:
         new_key = f"arn:aws:kms:{call.region}:{call.account}:key/*"
         yield Demand(action, new_key if call.service == "kms" else own[0].resource, tags)
@@ -221,46 +219,6 @@ def _given(arguments: Mapping[str, Any], service: str, *names: str) -> Values:
     return {f"{service}:{name.lower()}": (str(arguments[name]),) for name in names if arguments.get(name)}
 
 
-def _tagging(arguments: Mapping[str, Any]) -> Values:
-    """Return the tags of a request as conditions look at them, however its service writes them."""
-    told = arguments.get("Tags") or arguments.get("tags")
-    if isinstance(told, dict):
-        return _requested({str(name): str(value) for name, value in told.items()})
-    if isinstance(told, list):
-        key = "TagKey" if told and "TagKey" in told[0] else "Key"
-        return _requested({tag[key]: tag.get(key.replace("Key", "Value"), "") for tag in told})
-    flat = {name: name.removesuffix("Key") + "Value" for name in arguments if re.fullmatch(FLAT_TAG, name)}
-    return _requested({str(arguments[name]): str(arguments.get(value, "")) for name, value in flat.items()})
-
-
-def _requested(pairs: Mapping[str, str]) -> Values:
-    context = {f"aws:requesttag/{name.lower()}": (value,) for name, value in pairs.items()}
-    return {**context, "aws:tagkeys": tuple(pairs)} if pairs else context
-
-
-def _resource_tags(tags: Mapping[str, str], *prefixes: str) -> Values:
-    return {
-        f"{prefix}:resourcetag/{name.lower()}": (value,)
-        for prefix in prefixes or ("aws",)
-        for name, value in tags.items()
-    }
-
-
-FLAT_TAG = r"(TagSpecification\.\d+\.Tag|Tags?(\.member)?)\.\d+\.Key"
-"""Parameter of a query that holds a tag's key: EC2's with and without specification, and everybody else's."""
-TAGGED_AT_ONCE = {
-    ("cloudwatch", "PutMetricAlarm"): "cloudwatch:TagResource",
-    ("iam", "CreatePolicy"): "iam:TagPolicy",
-    ("iam", "CreateRole"): "iam:TagRole",
-    ("kms", "CreateKey"): "kms:TagResource",
-    ("lambda", "CreateFunction"): "lambda:TagResource",
-    ("logs", "CreateLogGroup"): "logs:TagResource",
-    ("scheduler", "CreateScheduleGroup"): "scheduler:TagResource",
-    ("secretsmanager", "CreateSecret"): "secretsmanager:TagResource",
-    ("sns", "CreateTopic"): "sns:TagResource",
-    ("sqs", "CreateQueue"): "sqs:TagQueue",
-}
-"""Operations that need a second permission when they bring tags (API reference of each, ``Tags``)."""
 PREFIXES = {"service-quotas": "servicequotas"}
 """Services whose actions are called otherwise than boto3 calls the service."""
 OF_SERVICE: Mapping[str, Callable[[Call, Mapping[str, Any]], Iterator[Demand]]] = {
