@@ -107,6 +107,19 @@ def test_the_policies_are_enough_for_preflight_up_preview_and_refresh_and_then_t
     looks(project, LOOKING)
 
 
+def left_by_lambda(project: Project) -> str:
+    """Leave an interface in the functions' group, as Lambda does for a while after they are gone."""
+    ec2 = project.client("ec2")
+    named = [{"Name": "tag:Name", "Values": [f"flexpay-{STACK}-verifier-functions"]}]
+    (group,) = ec2.describe_security_groups(Filters=named)["SecurityGroups"]
+    made = ec2.create_network_interface(
+        SubnetId=project.outputs()["privateSubnets"]["use1-az1"],
+        Groups=[group["GroupId"]],
+        Description=f"AWS Lambda VPC ENI-flexpay-{STACK}-verifier-use1-az1-0",
+    )
+    return str(made["NetworkInterface"]["NetworkInterfaceId"])
+
+
 def test_with_the_verifiers_policy_beside_it_the_verifier_is_deployed_called_and_taken_down_with_the_stack(
     project: Project,
 ) -> None:
@@ -121,9 +134,12 @@ def test_with_the_verifiers_policy_beside_it_the_verifier_is_deployed_called_and
     for body in (b"first", b"second"):
         project.client("s3").put_object(**kept, Body=body)
     project.client("s3").delete_object(**kept)
+    left = left_by_lambda(project)
     project.configure(lambda config: config.update(verifier={"enabled": False}))
     deploys(project, deployer)
     assert project.outputs().get("proofBucket") is None
+    interfaces = project.client("ec2").describe_network_interfaces()["NetworkInterfaces"]
+    assert left not in {one["NetworkInterfaceId"] for one in interfaces}
     done = project.pulumi("destroy", "--yes", "--skip-preview", extra=deployer)
     assert done.returncode == 0, done.stdout + done.stderr
     assert denied(project) == []

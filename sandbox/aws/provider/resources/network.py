@@ -9,6 +9,7 @@ from ..aws import AwsError, at
 from ..kinds import CIDR, FLAG, TEXT, Field, Problem
 from ..model import ResourceType, Scope, Update, own_id, same
 from .ec2 import TAGS, arn, create, described, ec2, owner
+from .left_interfaces import after_what_lambda_left
 
 
 def _attribute(name: str) -> Any:
@@ -154,7 +155,10 @@ SUBNET = ResourceType(
         "InvalidSubnetID.NotFound",
     ),
     updates=(_set_attribute("modify_subnet_attribute", "SubnetId", "mapPublicIpOnLaunch"),),
-    delete=ec2("delete_subnet", {"SubnetId": own_id}, ignore=("InvalidSubnetID.NotFound",)),
+    delete=after_what_lambda_left(
+        ec2("delete_subnet", {"SubnetId": own_id}, ignore=("InvalidSubnetID.NotFound",)),
+        found_by="subnet-id",
+    ),
     problems=_one_zone,
     tags=TAGS,
 )

@@ -13,6 +13,7 @@ from ..aws import AwsError, at
 from ..kinds import CIDR, FLAG, TEXT, TEXTS, WHOLE, Field, Problem, Record, SetOf
 from ..model import NAME_PREFIX, ResourceType, Scope, Tags, Update, own_id, tag_list
 from .ec2 import TAGS, TAGS_LATER, arn, create, described, ec2, owner
+from .left_interfaces import after_what_lambda_left
 
 _NO_GROUP = ("InvalidGroup.NotFound", "InvalidGroupId.NotFound", "InvalidGroupId.Malformed")
 _EVERYTHING = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
@@ -138,7 +139,9 @@ SECURITY_GROUP = ResourceType(
     read=described("describe_security_groups", "GroupIds", "SecurityGroups", _FIELDS, *_NO_GROUP),
     ready=lambda scope: _forbid_everything(scope) if "arn" not in scope.old else None,
     updates=(_set_rules("ingress"), _set_rules("egress")),
-    delete=ec2("delete_security_group", {"GroupId": own_id}, ignore=_NO_GROUP),
+    delete=after_what_lambda_left(
+        ec2("delete_security_group", {"GroupId": own_id}, ignore=_NO_GROUP), found_by="group-id"
+    ),
     name="name",
     tags=TAGS,
 )
