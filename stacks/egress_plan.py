@@ -142,6 +142,13 @@ def _traffic_goes_on(facts: Facts, exits: Mapping[str, str | None], gateways: se
                 f"now is not approved. Leave {today} active until it is, or set egress.via.{zone}"
             )
     for slot in sorted(set(facts.managed.exits.values()) & facts.managed.gateways - gateways):
+        if slot_zone(slot) not in exits:
+            problems.append(
+                f"slot {slot}: its gateway carries traffic, and its zone is not in network.zones any more. "
+                "Put the zone back. To give it up, stop what calls from it, have its addresses retired, run "
+                "`pulumi up` once with protect: false, and only then take the zone out"
+            )
+            continue
         problems.append(
             f"slot {slot}: its gateway carries traffic and would go in the same update that moves the "
             f"traffic. Name {slot} in egress.replace for this update, and take it off in the next: that "

@@ -260,6 +260,14 @@ class TestMoving:
         said = refused(slots(roles=SWAPPED), Facts(running(), approvals=approved(*ADDRESS)))
         assert f"Name {ONE} in egress.replace" in said
 
+    def test_a_zone_that_is_taken_out_is_told_a_way_that_the_settings_allow(self) -> None:
+        left = {"network": {"cidr": "10.64.0.0/16", "zones": ["use1-az1"]}}
+        facts = Facts(running(), approvals=approved(*ADDRESS))
+        said = refused(settings(**left), facts)
+        assert "use1-az4/1: its gateway carries traffic, and its zone is not in network.zones" in said
+        assert "egress.replace" not in said, "it takes no slot of a zone that is not named"
+        assert gateways(plan_egress(settings(**left, protect=False), facts)) == {ONE}
+
     def test_traffic_does_not_move_to_an_address_that_is_not_approved(self) -> None:
         said = refused(slots(roles=SWAPPED, replace=[ONE]), Facts(running(), approvals=approved(ONE, TWO)))
         assert "use1-az1" in said
