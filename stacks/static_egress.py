@@ -23,9 +23,23 @@ class Alarm(NamedTuple):
     label: str
     periods: int
     """How many periods in a row it must be above zero."""
+    says: str
 
 
-ALARMS = (Alarm("ErrorPortAllocation", "port-allocation", 1), Alarm("PacketsDropCount", "packets-dropped", 3))
+ALARMS = (
+    Alarm(
+        "ErrorPortAllocation",
+        "port-allocation",
+        1,
+        "connections were refused; an address carries at most 55,000 to one partner endpoint",
+    ),
+    Alarm(
+        "PacketsDropCount",
+        "packets-dropped",
+        3,
+        "packets were dropped for 15 minutes; if calls fail too, look at the AWS Health Dashboard",
+    ),
+)
 
 
 class StaticEgressArgs(TypedDict):
@@ -109,10 +123,7 @@ class StaticEgress(pulumi.ComponentResource):
         cloudwatch.MetricAlarm(
             f"{self._name}-{key(slot.slot)}-{alarm.label}",
             name=self._labels.name(part),
-            alarm_description=(
-                f"NAT gateway of slot {slot.slot}: {alarm.metric} above zero; an address carries at "
-                "most 55,000 connections to one partner endpoint"
-            ),
+            alarm_description=f"NAT gateway of slot {slot.slot}: {alarm.says}",
             namespace=NAT_NAMESPACE,
             metric_name=alarm.metric,
             dimensions={"NatGatewayId": gateway.id},

@@ -162,6 +162,9 @@ def test_alarms_watch_every_gateway() -> None:
         for one in cloud.of_type("aws:cloudwatch/metricAlarm:MetricAlarm").values()
     }
     assert len(watched) == 2 * len(cloud.of_type(NAT))
+    for one in cloud.of_type("aws:cloudwatch/metricAlarm:MetricAlarm").values():
+        about_ports = one.inputs["metricName"] == "ErrorPortAllocation"
+        assert ("55,000" in one.inputs["alarmDescription"]) is about_ports
 
 
 def test_no_secret_has_a_value(cloud: Cloud) -> None:
