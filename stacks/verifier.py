@@ -79,11 +79,13 @@ class Verifier(pulumi.ComponentResource):
         }
         self.functions = {zone: function.arn for zone, function in made.items()}
         self.control = self._control() if args["settings"].control else None
-        if args["settings"].schedule is not None:
+        schedule = args["settings"].schedule
+        if schedule is not None:
             ProofSchedule(
                 f"{name}-schedule",
                 {
-                    "settings": args["settings"],
+                    "schedule": schedule,
+                    "alarm_topic_arn": args["settings"].alarm_topic_arn,
                     "functions": self.functions,
                     "function_names": {zone: self._named(zone) for zone in zones},
                     "region": args["region"],

@@ -11,7 +11,7 @@ from pulumi_aws import cloudwatch, iam, scheduler
 from stacks import verifier_policies
 from stacks.contract import VERIFIER_METRICS
 from stacks.labels import Labels
-from stacks.schema import IamSettings, VerifierSettings
+from stacks.schema import IamSettings
 from stacks.values import SCHEDULE
 
 EVENT = {"protocol": 1, "action": "scheduled"}
@@ -22,7 +22,8 @@ HOUR_SECONDS = 3600
 LONGEST_WINDOW_HOURS = 168
 """AWS: an alarm looks back seven days at most."""
 _HOURS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0}
-_DAILY = 24.0
+_DAILY, _WEEKLY = 24.0, 168.0
+_EVERY = frozenset({"*", "?"})
 
 
 class Alarm(NamedTuple):
@@ -34,8 +35,9 @@ class Alarm(NamedTuple):
     comparison: str
     threshold: int
     missing: str
+    """What an hour without a run counts as; ignore: the last run's verdict stands until the next."""
     runs: int
-    """How many runs it waits for; 0: the last hour decides."""
+    """How many runs it waits for; 0: the latest hour with a run decides."""
     says: str
 
 
@@ -46,7 +48,7 @@ ALARMS = (
         "Sum",
         "GreaterThanThreshold",
         0,
-        "notBreaching",
+        "ignore",
         0,
         "merchants got no token or order call through; run flexpay-onboard verify",
     ),
@@ -74,16 +76,24 @@ ALARMS = (
 
 
 def window_hours(schedule: str, runs: int) -> int:
-    """Return the hours in which so many runs happen; a cron expression counts as daily. Pure."""
-    found = re.fullmatch(SCHEDULE, schedule)
-    apart = int(found[1]) * _HOURS[found[2]] if found and found[1] else _DAILY
-    return max(1, min(LONGEST_WINDOW_HOURS, round(apart * runs)))
+    """Return the hours in which so many runs happen, at most what AWS looks back. Pure."""
+    return max(1, min(LONGEST_WINDOW_HOURS, round(_hours_apart(schedule) * runs)))
+
+
+def _hours_apart(schedule: str) -> float:
+    """Return the hours between two runs; cron counts as daily, or as weekly where it leaves out days."""
+    rate = re.fullmatch(SCHEDULE, schedule)
+    if rate and rate[1]:
+        return int(rate[1]) * _HOURS[rate[2]]
+    _minute, _hour, *days, _year = schedule.removeprefix("cron(").removesuffix(")").split()
+    return _DAILY if _EVERY.issuperset(days) else _WEEKLY
 
 
 class ProofScheduleArgs(TypedDict):
     """What the schedule is made of."""
 
-    settings: VerifierSettings
+    schedule: str
+    alarm_topic_arn: str | None
     functions: Mapping[str, pulumi.Output[str]]
     """Zone ID → ARN."""
     function_names: Mapping[str, str]
@@ -111,7 +121,7 @@ class ProofSchedule(pulumi.ComponentResource):
                 f"{name}-{zone}",
                 name=self._labels.name(f"verifier-{zone}"),
                 description=f"Proves the addresses of {self._labels.environment} from {zone}",
-                schedule_expression=args["settings"].schedule or "",
+                schedule_expression=args["schedule"],
                 flexible_time_window={"mode": "OFF"},
                 target={
                     "arn": arn,
@@ -124,15 +134,15 @@ class ProofSchedule(pulumi.ComponentResource):
                 },
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[permission]),
             )
-            if args["settings"].alarm_topic_arn is not None:
+            if args["alarm_topic_arn"] is not None:
                 for alarm in ALARMS:
-                    self._alarm(zone, alarm, args["settings"].alarm_topic_arn)
+                    self._alarm(zone, alarm, args["alarm_topic_arn"])
         self.register_outputs({})
 
     def _role(self) -> tuple[iam.Role, iam.RolePolicy]:
         args = self._args
         role = iam.Role(
-            f"{self._name}",
+            self._name,
             name=self._labels.name(f"{args['region']}-schedule"),
             path=args["iam"].path,
             permissions_boundary=args["iam"].permissions_boundary,
@@ -163,9 +173,7 @@ class ProofSchedule(pulumi.ComponentResource):
             dimensions={"Environment": self._labels.environment, "Zone": zone},
             statistic=alarm.statistic,
             period=HOUR_SECONDS,
-            evaluation_periods=window_hours(self._args["settings"].schedule or "", alarm.runs)
-            if alarm.runs
-            else 1,
+            evaluation_periods=window_hours(self._args["schedule"], alarm.runs) if alarm.runs else 1,
             comparison_operator=alarm.comparison,
             threshold=alarm.threshold,
             treat_missing_data=alarm.missing,
