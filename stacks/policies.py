@@ -125,44 +125,49 @@ def key_policy(account_id: str, region: str, readers: Iterable[str]) -> Document
     return document(*statements)
 
 
-def _reading(resource: str | list[str], **principal: Any) -> list[Document]:
+def _reading(
+    resource: str, *, principal: Document | None = None, condition: Document | None = None
+) -> list[Document]:
     """Return the statements that let somebody read the two readable stages and nothing else.
+
+    ``principal`` is for a policy on a resource; ``condition`` is what each statement demands besides.
 
     A call that names neither stage nor version gets AWSCURRENT. Whether AWS then fills in the
     condition key is not documented, so that call has a statement of its own; a call that names a
     version must name a readable stage too, or a staged credential could be read by its ID.
     """
-    extra = principal.pop("condition", {})
+    who = {"Principal": principal} if principal else {}
+    besides = condition or {}
     return [
         {
             "Sid": "ReadByStage",
             "Effect": "Allow",
-            **principal,
+            **who,
             "Action": "secretsmanager:GetSecretValue",
             "Resource": resource,
             "Condition": {
-                **extra,
+                **besides,
                 "StringEquals": {"secretsmanager:VersionStage": list(READABLE_STAGES)},
             },
         },
         {
             "Sid": "ReadCurrent",
             "Effect": "Allow",
-            **principal,
+            **who,
             "Action": "secretsmanager:GetSecretValue",
             "Resource": resource,
             "Condition": {
-                **extra,
+                **besides,
                 "Null": {"secretsmanager:VersionStage": "true", "secretsmanager:VersionId": "true"},
             },
         },
         {
             "Sid": "Describe",
             "Effect": "Allow",
-            **principal,
+            **who,
             "Action": "secretsmanager:DescribeSecret",
             "Resource": resource,
-            **({"Condition": extra} if extra else {}),
+            **({"Condition": besides} if besides else {}),
         },
     ]
 
@@ -180,7 +185,7 @@ def secret_policy(account_id: str, region: str, readers: Iterable[str]) -> Docum
             continue
         for statement in _reading(
             "*",
-            Principal={"AWS": root_of(reader_account, region)},
+            principal={"AWS": root_of(reader_account, region)},
             condition={"ArnEquals": {"aws:PrincipalArn": roles}},
         ):
             statements.append({**statement, "Sid": f"{statement['Sid']}From{reader_account}"})
