@@ -31,7 +31,6 @@ __all__ = [
     "SlotSettings",
     "StackConfig",
     "read_config",
-    "read_settings",
     "slot_zone",
     "subnets_of",
     "zone_number",
@@ -101,18 +100,6 @@ def read_config(project: Mapping[str, Any], stack_config: Mapping[str, Any], *, 
     return StackConfig(settings, region, account)
 
 
-def read_settings(raw: Mapping[str, Any], *, source: str) -> Settings:
-    """Validate the project's config values of one stack.
-
-    ``raw`` maps keys without namespace (``environment``, ``network`` …) to parsed values;
-    ``source`` names the file for messages. Raises ValueError with one line per wrong key.
-    """
-    try:
-        return Settings.model_validate(dict(raw))
-    except ValidationError as error:
-        raise ValueError("\n".join(_lines(error, source))) from None
-
-
 def _home(stack_config: Mapping[str, Any], source: str, problems: list[str]) -> tuple[str, str]:
     """Return region and account, which AWS's own namespace holds and which we insist on."""
     region = stack_config.get("aws:region")
@@ -151,7 +138,7 @@ def _found(value: Any) -> str:
     return "not set" if value is None else f"found {json.dumps(value)}"
 
 
-def _lines(error: ValidationError, source: str, unread: Collection[str] = ()) -> list[str]:
+def _lines(error: ValidationError, source: str, unread: Collection[str]) -> list[str]:
     """Return one line per mistake; what only follows from keys that could not be read is left out."""
     items = [item for item in error.errors() if not unread or (item["loc"] and item["loc"][0] not in unread)]
     return list(dict.fromkeys(f"{source}: {_place(item['loc'])}{_reason(item)}" for item in items))

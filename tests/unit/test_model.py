@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stacks.model import read_config, read_settings
+from stacks.model import PROJECT, read_config
 from stacks.schema import Settings
 from stacks.values import subnets_of
 
@@ -27,7 +27,9 @@ def values(**changed: Any) -> dict[str, Any]:
 
 
 def settings(**changed: Any) -> Settings:
-    return read_settings(values(**changed), source=SOURCE)
+    own = {f"{PROJECT}:{key}": value for key, value in values(**changed).items()}
+    where = {"aws:region": "us-east-1", "aws:allowedAccountIds": [ACCOUNT]}
+    return read_config({}, where | own, source=SOURCE).settings
 
 
 def complaint(**changed: Any) -> str:

@@ -26,7 +26,7 @@ from onboarding.preflight.values import (
     Zone,
     exit_code,
 )
-from stacks.model import StackConfig, read_settings
+from stacks.model import PROJECT, StackConfig, read_config
 from tests.unit.network_world import ACCOUNT, OURS, REGION, SPARE, allocation, region
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +48,9 @@ ROOT_MAY = {
 
 def config(**changes: Any) -> StackConfig:
     raw = copy.deepcopy(SETTINGS) | changes
-    return StackConfig(read_settings(raw, source="test"), REGION, ACCOUNT)
+    own = {f"{PROJECT}:{key}": value for key, value in raw.items()}
+    where = {"aws:region": REGION, "aws:allowedAccountIds": [ACCOUNT]}
+    return read_config({}, where | own, source="test")
 
 
 EMPTY = RegionView(REGION, ACCOUNT)
