@@ -198,8 +198,8 @@ def _scheduler(call: Call, arguments: Mapping[str, Any]) -> Iterator[Demand]:
 
 def _tagged_at_once(call: Call, arguments: Mapping[str, Any], own: list[Demand]) -> Iterator[Demand]:
     """Yield what tags at creation ask for besides; EC2's own way with them is in ``_ec2``."""
-    action, tags = PERMISSION_AT_CREATION.get((call.service, call.action)), request_tags(arguments)
-    if action and tags:
+    action = PERMISSION_AT_CREATION.get((call.service, call.action))
+    if action and (tags := request_tags(arguments)):
         new_key = f"arn:aws:kms:{call.region}:{call.account}:key/*"
         yield Demand(action, new_key if call.service == "kms" else own[0].resource, tags)
 

@@ -84,9 +84,10 @@ def delegates_to_account(document: str, account: str, request: Request) -> bool:
     A statement that allows the account's root (KMS key policies: "Enable IAM policies") does; so does
     one that names the account, for principals of another account than the resource's.
     """
-    root = Principal(f"arn:aws:iam::{account}:root", account, is_root=True)
     return any(
-        statement["Effect"] == "Allow" and _names_account(statement, root) and _concerns(statement, request)
+        statement["Effect"] == "Allow"
+        and _names_account(statement, account)
+        and _concerns(statement, request)
         for statement in statements(document)
     )
 
@@ -116,8 +117,7 @@ def _names(statement: Mapping[str, Any], principal: Principal) -> bool:
     if _listed(statement.get("Principal", []), principal):
         return True
     # an allowance for an account is handed on by the account's own policies; a denial hits everybody in it
-    root = Principal(f"arn:aws:iam::{principal.account}:root", principal.account, is_root=True)
-    return statement["Effect"] == "Deny" and _names_account(statement, root)
+    return statement["Effect"] == "Deny" and _names_account(statement, principal.account)
 
 
 def _listed(named: Any, principal: Principal) -> bool:
@@ -128,10 +128,10 @@ def _listed(named: Any, principal: Principal) -> bool:
     return bool(mine & set(accounts))
 
 
-def _names_account(statement: Mapping[str, Any], root: Principal) -> bool:
+def _names_account(statement: Mapping[str, Any], account: str) -> bool:
     named = statement.get("Principal", [])
     listed = _list(named.get("AWS", [])) if isinstance(named, dict) else _list(named)
-    return bool({root.arn, root.account, "*"} & set(listed))
+    return bool({f"arn:aws:iam::{account}:root", account, "*"} & set(listed))
 
 
 def _any_like(

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..model import Call, Scope
+from ..model import Call, Scope, own_id
 from .ec2 import ec2
 
 _OF_LAMBDA = "AWS Lambda VPC ENI"
 """What Lambda begins the description of its interfaces with."""
-_GONE = ("InvalidNetworkInterfaceID.NotFound",)
+_DELETE = ec2(
+    "delete_network_interface",
+    {"NetworkInterfaceId": own_id},
+    ignore=("InvalidNetworkInterfaceID.NotFound",),
+)
 
 
 def after_what_lambda_left(delete: Call, *, found_by: str) -> Callable[[Scope], None]:
@@ -23,12 +27,7 @@ def after_what_lambda_left(delete: Call, *, found_by: str) -> Callable[[Scope], 
         mine = [{"Name": found_by, "Values": [scope.id]}]
         for interface in scope.call("ec2", "describe_network_interfaces", Filters=mine)["NetworkInterfaces"]:
             if str(interface.get("Description")).startswith(_OF_LAMBDA):
-                left = str(interface["NetworkInterfaceId"])
-                ec2("delete_network_interface", {"NetworkInterfaceId": _always(left)}, ignore=_GONE)(scope)
+                _DELETE(Scope(scope.aws, id=str(interface["NetworkInterfaceId"])))
         delete(scope)
 
     return run
-
-
-def _always(value: str) -> Callable[[Scope], str]:
-    return lambda _scope: value
