@@ -8,8 +8,8 @@ import pulumi
 from pulumi.runtime.settings import get_monitor
 
 from tests.program.cloud import ACCOUNT, EIP, ENVIRONMENT, REGION, Cloud, Held
+from tests.stack_keys import PROJECT, stack_keys
 
-PROJECT = "flexpay-egress"
 STACK = "production"
 
 
@@ -23,8 +23,8 @@ def stack_config(**changed: Any) -> dict[str, Any]:
         "network": {"cidr": "10.64.0.0/16", "zones": ["use1-az1", "use1-az4"]},
         **changed,
     }
-    own = {f"{PROJECT}:{key}": value for key, value in settings.items() if value is not None}
-    return {"aws:region": REGION, "aws:allowedAccountIds": [ACCOUNT], **own}
+    given = {key: value for key, value in settings.items() if value is not None}
+    return stack_keys(given, region=REGION, account=ACCOUNT)
 
 
 def deploy(config: Mapping[str, Any], cloud: Cloud | None = None) -> tuple[dict[str, Any], Cloud]:

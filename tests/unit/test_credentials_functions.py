@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from onboarding.aws.secret_store import SecretStore
-from onboarding.credentials import versions, workflow
+from onboarding.credentials import workflow
 from onboarding.credentials.function_prover import FunctionProver
 from onboarding.credentials.proof import Proven, Stored
 from onboarding.credentials.record import LONGEST_LABEL, Basis, proven, record_of
@@ -22,9 +22,7 @@ REFUSED = CallRecord("token", False, kind="unauthorized", fact="token call: not 
 SILENT = CallRecord("token", False, kind="timeout-connect", fact="token call: no answer", answered=False)
 
 
-@pytest.fixture(autouse=True)
-def cheap_fingerprints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(versions, "SCRYPT_COST", 2)
+pytestmark = pytest.mark.usefixtures("cheap_fingerprints")
 
 
 def world_with_functions(*regions: str) -> World:

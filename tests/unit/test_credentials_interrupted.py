@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from onboarding.aws.secret_store import SecretStore
-from onboarding.credentials import versions, withdrawal, workflow
+from onboarding.credentials import withdrawal, workflow
 from onboarding.credentials.common import Summary
 from onboarding.credentials.lifecycle import Outcome, Vault, exit_code
 from onboarding.credentials.record import record_of
@@ -16,10 +16,7 @@ from onboarding.exit_codes import ExitCode
 from tests.unit.credentials_world import NAME, A, B, C, Functions, World
 from tests.unit.secrets_client import WAYS, Breakable, Interruption, refused
 
-
-@pytest.fixture(autouse=True)
-def cheap_fingerprints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(versions, "SCRYPT_COST", 2)
+pytestmark = pytest.mark.usefixtures("cheap_fingerprints")
 
 
 Step = Callable[[World, list[Vault]], Summary]

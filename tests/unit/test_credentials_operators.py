@@ -4,16 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from onboarding.credentials import versions, workflow
+from onboarding.credentials import workflow
 from onboarding.credentials.common import Summary
 from onboarding.errors import Finding, ToolkitError
 from tests.unit.credentials_world import NAME, A, B, C, World
 from tests.unit.secrets_client import Interruption
 
-
-@pytest.fixture(autouse=True)
-def cheap_fingerprints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(versions, "SCRYPT_COST", 2)
+pytestmark = pytest.mark.usefixtures("cheap_fingerprints")
 
 
 REGIONS = [("us-east-1",), ("eu-west-1", "us-east-1")]

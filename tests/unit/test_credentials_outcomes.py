@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from onboarding.aws.secret_store import SecretStore
-from onboarding.credentials import lifecycle, versions, withdrawal, workflow
+from onboarding.credentials import lifecycle, withdrawal, workflow
 from onboarding.credentials.common import Summary
 from onboarding.credentials.errors import LabelElsewhere
 from onboarding.credentials.lifecycle import Outcome, StackResult, Vault
@@ -21,9 +21,7 @@ from tests.unit.secrets_client import MemoryClient, refused
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture(autouse=True)
-def cheap_fingerprints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(versions, "SCRYPT_COST", 2)
+pytestmark = pytest.mark.usefixtures("cheap_fingerprints")
 
 
 def put(world: World, pair: ClientCredentials) -> Summary:

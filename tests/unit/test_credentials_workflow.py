@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from onboarding.aws.secret_store import SecretStore
-from onboarding.credentials import versions, withdrawal, workflow
+from onboarding.credentials import withdrawal, workflow
 from onboarding.credentials.errors import SecretDeleted, SecretMissing
 from onboarding.credentials.lifecycle import Outcome
 from onboarding.credentials.proof import NotBehindEgress
@@ -15,10 +15,7 @@ from onboarding.errors import CannotTell, Finding, InputError, Waiting
 from tests.unit.credentials_world import NAME, A, B, C, World
 from tests.unit.secrets_client import MemoryClient, Stored
 
-
-@pytest.fixture(autouse=True)
-def cheap_fingerprints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(versions, "SCRYPT_COST", 2)
+pytestmark = pytest.mark.usefixtures("cheap_fingerprints")
 
 
 def put(world: World, pair: object, **options: object) -> object:

@@ -166,13 +166,13 @@ class TestTheHost:
     @pytest.mark.parametrize(
         ("skew", "found"),
         [
-            (30.4, None),
+            (30.0, None),
             (31.0, "this host's clock is 31 s behind"),
             (-31.0, "this host's clock is 31 s ahead"),
         ],
     )
     def test_whose_clock_is_off(self, skew: float, found: str | None) -> None:
-        told = self.judged(skew if skew != 30.4 else 30.0)
+        told = self.judged(skew)
         assert told.outcome is (Outcome.WARN if found else Outcome.PASS)
         assert told.found == (found or "nothing interferes; the clock is right")
 

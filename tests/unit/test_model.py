@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from stacks.model import PROJECT, read_config
+from stacks.model import read_config
 from stacks.schema import Settings
 from stacks.values import subnets_of
+from tests.stack_keys import stack_keys
 
 SOURCE = "stacks/Pulumi.production.yaml"
 ACCOUNT = "123456789012"
@@ -26,10 +27,12 @@ def values(**changed: Any) -> dict[str, Any]:
     return {key: value for key, value in raw.items() if value is not None}
 
 
+def keys(**changed: Any) -> dict[str, Any]:
+    return stack_keys(values(**changed), region="us-east-1", account=ACCOUNT)
+
+
 def settings(**changed: Any) -> Settings:
-    own = {f"{PROJECT}:{key}": value for key, value in values(**changed).items()}
-    where = {"aws:region": "us-east-1", "aws:allowedAccountIds": [ACCOUNT]}
-    return read_config({}, where | own, source=SOURCE).settings
+    return read_config({}, keys(**changed), source=SOURCE).settings
 
 
 def complaint(**changed: Any) -> str:
@@ -258,13 +261,8 @@ def test_a_zone_has_the_same_subnets_in_any_company(zone: str) -> None:
 
 
 class TestReadConfig:
-    HOME = {"aws:region": "us-east-1", "aws:allowedAccountIds": [ACCOUNT]}  # noqa: RUF012 - never written
-
-    def config(self, **changed: Any) -> dict[str, Any]:
-        return {**self.HOME, **{f"flexpay-egress:{key}": value for key, value in values(**changed).items()}}
-
     def test_parsed_yaml_and_the_engines_text_mean_the_same(self) -> None:
-        parsed = self.config(protect=False, secrets={"recoveryWindowDays": 7})
+        parsed = keys(protect=False, secrets={"recoveryWindowDays": 7})
         text = {key: one if isinstance(one, str) else json.dumps(one) for key, one in parsed.items()}
         assert read_config({}, parsed, source=SOURCE) == read_config({}, text, source=SOURCE)
 
@@ -272,12 +270,12 @@ class TestReadConfig:
         project = {
             "config": {"protect": {"default": False}, "tags": {"type": "object", "default": {"a": "b"}}}
         }
-        read = read_config(project, self.config(), source=SOURCE).settings
+        read = read_config(project, keys(), source=SOURCE).settings
         assert (read.protect, read.tags) == (False, {"a": "b"})
-        assert read_config(project, self.config(protect=True), source=SOURCE).settings.protect
+        assert read_config(project, keys(protect=True), source=SOURCE).settings.protect
 
     def test_keys_of_others_are_left_alone(self) -> None:
-        config = self.config() | {"aws:profile": "acme", "other:environment": "x"}
+        config = keys() | {"aws:profile": "acme", "other:environment": "x"}
         assert read_config({}, config, source=SOURCE).region == "us-east-1"
 
     @pytest.mark.parametrize(
@@ -297,7 +295,7 @@ class TestReadConfig:
         ],
     )
     def test_each_wrong_value_is_named(self, changed: dict[str, Any], says: str) -> None:
-        config = {key: one for key, one in {**self.config(), **changed}.items() if one is not None}
+        config = {key: one for key, one in {**keys(), **changed}.items() if one is not None}
         with pytest.raises(ValueError, match=SOURCE) as caught:
             read_config({}, config, source=SOURCE)
         (line,) = str(caught.value).splitlines()

@@ -26,7 +26,8 @@ from onboarding.preflight.values import (
     Zone,
     exit_code,
 )
-from stacks.model import PROJECT, StackConfig, read_config
+from stacks.model import StackConfig, read_config
+from tests.stack_keys import stack_keys
 from tests.unit.network_world import ACCOUNT, OURS, REGION, SPARE, allocation, region
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,9 +49,7 @@ ROOT_MAY = {
 
 def config(**changes: Any) -> StackConfig:
     raw = copy.deepcopy(SETTINGS) | changes
-    own = {f"{PROJECT}:{key}": value for key, value in raw.items()}
-    where = {"aws:region": REGION, "aws:allowedAccountIds": [ACCOUNT]}
-    return read_config({}, where | own, source="test")
+    return read_config({}, stack_keys(raw, region=REGION, account=ACCOUNT), source="test")
 
 
 EMPTY = RegionView(REGION, ACCOUNT)

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboarding.allowlist.discovery import Egress, egress_of
-from onboarding.allowlist.ledger import Action, Ledger, new_event
 from onboarding.allowlist.network_view import (
     GatewayAddress,
     NatGateway,
@@ -31,7 +30,7 @@ from onboarding.verification.measurement import CallRecord, PairMeasurement, Ste
 from onboarding.verification.model import Outcome, Result, Subject, Verdict
 from onboarding.verification.probes import look_around
 from onboarding.verification.results import Results
-from tests.unit.judging_world import ACCOUNT, ADDRESS, MERCHANT, OTHER, facts, stack
+from tests.unit.judging_world import ACCOUNT, ADDRESS, MERCHANT, OTHER, books, facts, stack
 
 
 def egress(routes_a: tuple[Route, ...], routes_b: tuple[Route, ...] | None = None, **subnet: Any) -> Egress:
@@ -240,21 +239,8 @@ def test_a_template_that_cannot_be_used_is_named(content: str | None, reason: st
 
 @pytest.mark.parametrize(("role", "outcome"), [(Role.ACTIVE, Outcome.FAIL), (Role.SPARE, Outcome.WAITING)])
 def test_a_spare_may_wait_for_its_submission_while_traffic_may_not(role: Role, outcome: Outcome) -> None:
-    begun = datetime(2026, 11, 1, tzinfo=UTC)
-    events = tuple(
-        new_event(
-            "production",
-            at=begun + timedelta(days=number),
-            action=action,
-            merchants=["acme"],
-            addresses=[OTHER],
-            reference="T-1",
-            actor="me",
-        )
-        for number, action in enumerate((Action.SUBMITTED, Action.APPROVED))
-    )
     declared = replace(stack().addresses[0], role=role)
-    known = replace(facts(addresses=(declared,)), ledger=Ledger("production", events))
+    known = replace(facts(addresses=(declared,)), ledger=books("submitted", "approved", address=OTHER))
     told = addresses_approved(known, Subject("acme", address=str(ADDRESS)), Results())
     assert told.outcome is outcome
 
